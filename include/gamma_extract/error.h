@@ -1,0 +1,116 @@
+#ifndef GAMMA_EXTRACT_ERROR_H_
+#define GAMMA_EXTRACT_ERROR_H_
+
+#include <fmt/core.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+/// What can go wrong, as values.
+///
+/// Every rule that the program enforces has one entry in Fault, so that a test can name the rule
+/// that it checks and a message can be reworded without breaking one. The entry decides the exit
+/// code; the text of an Error is for a person. Nothing below the command line prints an error or
+/// exits: it throws, everything it owns is released on the way up, and `main` prints one line.
+namespace gamma_extract {
+
+/// The rules, in the order of the rooms that enforce them.
+enum class Fault : std::uint8_t {
+  // Usage (exit code 2).
+  usage,
+  device_unavailable,
+  libtorch_unavailable,
+
+  // Reading a file (3).
+  file_missing,
+  file_unreadable,
+  file_not_regular,
+  file_truncated,
+  file_changed,
+  out_of_memory,
+
+  // The safetensors format (3): one entry for each rule of the reference reader.
+  header_too_small,
+  header_too_large,
+  header_beyond_file,
+  header_not_utf8,
+  header_not_json,
+  header_not_object,
+  header_too_deep,
+  header_duplicate_key,
+  metadata_not_strings,
+  tensor_not_object,
+  tensor_field_missing,
+  tensor_dtype_unknown,
+  tensor_shape_invalid,
+  tensor_offsets_invalid,
+  tensor_size_overflow,
+  tensor_misaligned,
+  tensor_size_mismatch,
+  tensor_hole_or_overlap,
+  data_incomplete,
+  git_lfs_pointer,
+
+  // The checkpoint, and which tensor of it is the unembedding matrix (3).
+  model_missing,
+  model_empty,
+  config_missing,
+  config_invalid,
+  model_type_unsupported,
+  index_invalid,
+  index_escapes,
+  shard_missing,
+  tensor_missing,
+  tensor_not_in_shard,
+  tensor_ambiguous,
+  tensor_not_tied,
+  tensor_not_matrix,
+  tensor_dtype_unsupported,
+  matrix_empty,
+  pickle_only,
+
+  // The values (3).
+  value_nonfinite,
+  value_overflow,
+
+  // The run's own self-check (1).
+  self_check_failed,
+
+  // The output (4).
+  output_unwritable,
+  output_exists,
+  output_is_input,
+  output_disk_full,
+  output_file_limit,
+  output_stdout,
+};
+
+/// The exit code that goes with a fault: 1, 2, 3 or 4, as the README's table says.
+int exit_code(Fault fault);
+
+/// One broken rule. The text is `WHAT: WHY; REMEDY`, one line, with names as they stand in the
+/// file (the printer escapes control characters), actual and expected values, and what to do.
+class Error : public std::runtime_error {
+ public:
+  Error(Fault fault, const std::string& text) : std::runtime_error(text), fault_(fault) {}
+
+  [[nodiscard]] Fault fault() const noexcept { return fault_; }
+
+ private:
+  Fault fault_;
+};
+
+/// Throws an Error with a formatted text.
+template <class... Args>
+[[noreturn]] void fail(Fault fault, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(fault, fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// The words for an errno value, from the C library ("No space left on device").
+std::string system_message(int error_number);
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_ERROR_H_

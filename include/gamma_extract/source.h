@@ -1,0 +1,89 @@
+#ifndef GAMMA_EXTRACT_SOURCE_H_
+#define GAMMA_EXTRACT_SOURCE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "gamma_extract/error.h"
+
+struct stat;
+
+/// Bytes at an offset of a file.
+///
+/// Files are read with pread, never mapped: under mmap a file that is truncated while it is read
+/// gives SIGBUS, and the tail of its last page reads as zeros without a word; network file systems
+/// fail in ways of their own. A short read can be reported, and here it always is.
+namespace gamma_extract {
+
+/// Owns a file descriptor and closes it. Move-only.
+class Descriptor {
+ public:
+  Descriptor() noexcept = default;
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor();
+
+  /// The number, or -1 if none is owned.
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  /// Gives the number up without closing it.
+  int release() noexcept;
+  /// Closes now; returns what close(2) left in errno, 0 if all is well.
+  int close() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+/// One regular file, open for reading, of a size that was fixed when it was opened.
+/// Safe to use from several threads: reading has no position.
+class Source {
+ public:
+  /// Opens `path`, following symbolic links. Throws file_missing (naming the target of a dangling
+  /// link), file_unreadable, or file_not_regular; never blocks on a pipe.
+  explicit Source(std::filesystem::path path);
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// Bytes, as of the opening.
+  [[nodiscard]] std::uint64_t size() const noexcept { return identity_.size; }
+
+  /// Fills all of `bytes` from `offset`. Throws file_truncated if the file ends before, and
+  /// file_unreadable on an input/output error. Retries what a signal interrupts.
+  void read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
+
+  /// Throws file_changed unless the file is what was opened: the path leads to the same inode, of
+  /// the same size and modification time. Called after the last read, it turns a file that was
+  /// truncated, grown, rewritten or replaced meanwhile into an error.
+  void require_unchanged() const;
+
+  /// Whether `path` is this file, or the link by which it was opened. A link to it is not.
+  [[nodiscard]] bool is_same_file(const std::filesystem::path& path) const;
+
+ private:
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    bool operator==(const Identity&) const = default;
+    static Identity of(const struct stat& status);
+  };
+
+  std::filesystem::path path_;
+  Descriptor descriptor_;
+  Identity identity_;
+};
+
+/// The whole of a small text file, such as config.json. Throws as Source does, and `too_large` if
+/// it has more than `limit` bytes.
+std::string read_text(const std::filesystem::path& path, std::uint64_t limit, Fault too_large);
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_SOURCE_H_

@@ -1,0 +1,36 @@
+#ifndef GAMMA_EXTRACT_STATISTICS_H_
+#define GAMMA_EXTRACT_STATISTICS_H_
+
+#include <optional>
+#include <span>
+
+/// The figures that the notebook prints, of float32 values, in float64.
+///
+/// Definitions are torch's: standard deviations are unbiased (N - 1), the median of an even count
+/// is the lower middle one. What is undefined (the deviation of one row), or touched by a value
+/// that is not finite, is absent.
+namespace gamma_extract {
+
+/// Of the norms of a matrix's rows.
+struct NormSummary {
+  std::optional<double> mean, std, min, median, max;
+};
+
+/// Summarises the norms; reorders `norms` (for the median).
+NormSummary summarize_norms(std::span<double> norms);
+
+/// Of the centroid.
+struct CentroidSummary {
+  std::optional<double> norm;  ///< its length
+  std::optional<double> mean;  ///< of its components
+  std::optional<double> std;   ///< of its components
+};
+
+CentroidSummary summarize_centroid(std::span<const float> mu);
+
+/// The mean of some values, summed with an error that does not grow with their number.
+double mean(std::span<const double> values);
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_STATISTICS_H_

@@ -1,0 +1,18 @@
+#include "gamma_extract/error.h"
+
+#include <system_error>
+
+namespace gamma_extract {
+
+int exit_code(Fault fault) {
+  if (fault <= Fault::libtorch_unavailable) return 2;
+  if (fault == Fault::self_check_failed) return 1;
+  if (fault >= Fault::output_unwritable) return 4;
+  return 3;
+}
+
+std::string system_message(int error_number) {
+  return std::generic_category().message(error_number);
+}
+
+}  // namespace gamma_extract

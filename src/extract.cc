@@ -1,0 +1,1 @@
+#include "gamma_extract/extract.h"

@@ -1,0 +1,73 @@
+#ifndef GAMMA_EXTRACT_MATRIX_H_
+#define GAMMA_EXTRACT_MATRIX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "gamma_extract/column_sums.h"
+#include "gamma_extract/safetensors.h"
+
+/// The arithmetic on blocks of rows: the one room that knows libtorch.
+///
+/// libtorch costs 0.2 to 0.4 s and 120 to 170 MB to start, which help, a refusal or an inspection
+/// should not pay. So this room is a module that the program opens when the arithmetic begins, and
+/// this header is all that both sides share: spans, plain structs, an enumeration. No tensor and no
+/// exception crosses. With -DGAMMA_EXTRACT_MODULE=OFF the same code is linked plainly.
+namespace gamma_extract::matrix {
+
+/// A block of stored values: `rows` x `columns`, row-major, little-endian, not necessarily aligned.
+struct Block {
+  std::span<const std::byte> stored;
+  safetensors::Dtype dtype = safetensors::Dtype::F32;  ///< F64, F32, F16 or BF16
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+};
+
+enum class Status : std::uint8_t {
+  ok,
+  out_of_memory,
+  failed,  ///< what libtorch said is in Arithmetic::message()
+};
+
+/// What pass two makes of a block. A span that is empty is not wanted.
+struct Products {
+  std::span<float> gamma;              ///< rows x columns: the block as float32
+  std::span<float> centered;           ///< rows x columns: the block - mu, in float32
+  std::span<double> gamma_squares;     ///< rows: sum of squares of each row is added
+  std::span<double> centered_squares;  ///< rows: likewise
+  BlockSums* centered_sums = nullptr;  ///< sums of the columns of `centered`
+};
+
+/// The arithmetic of one thread. Not to be shared between threads.
+/// NaN in any float32 output is 0x7fc00000.
+class Arithmetic {
+ public:
+  virtual ~Arithmetic() = default;
+
+  /// Pass one: the block as float32 (into `values`, rows x columns) and the sums of its columns.
+  virtual Status sum(const Block& block, std::span<float> values, BlockSums& sums) noexcept = 0;
+
+  /// Pass two. `mu` has `columns` values.
+  virtual Status center(const Block& block, std::span<const float> mu,
+                        const Products& products) noexcept = 0;
+
+  /// What went wrong, after `failed`.
+  [[nodiscard]] virtual const char* message() const noexcept = 0;
+};
+
+/// What a module says of itself.
+struct Module {
+  const char* version;   ///< of the program that it was built with
+  const char* libtorch;  ///< the version of libtorch that it was built against
+  /// Null if there is no memory.
+  std::unique_ptr<Arithmetic> (*make_arithmetic)() noexcept;
+};
+
+}  // namespace gamma_extract::matrix
+
+/// The one symbol of the module.
+extern "C" const gamma_extract::matrix::Module* gamma_extract_matrix() noexcept;
+
+#endif  // GAMMA_EXTRACT_MATRIX_H_

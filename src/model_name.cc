@@ -1,0 +1,1 @@
+#include "gamma_extract/model_name.h"

@@ -1,0 +1,1 @@
+#include "previous_files.h"
