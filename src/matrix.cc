@@ -1,1 +1,137 @@
 #include "matrix.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/sub.h>
+#include <c10/core/InferenceMode.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "block_kernels.h"
+#include "version.h"
+
+namespace gamma_extract::matrix {
+namespace {
+
+c10::ScalarType scalar_type(safetensors::Dtype dtype) {
+  switch (dtype) {
+    case safetensors::Dtype::F64:
+      return c10::ScalarType::Double;
+    case safetensors::Dtype::F16:
+      return c10::ScalarType::Half;
+    case safetensors::Dtype::BF16:
+      return c10::ScalarType::BFloat16;
+    default:
+      return c10::ScalarType::Float;
+  }
+}
+
+/// A tensor over memory of ours, which outlives it.
+at::Tensor view(const void* data, std::size_t rows, std::size_t columns, c10::ScalarType type) {
+  // from_blob takes no const pointer; tensors made from one are only read here.
+  return at::from_blob(const_cast<void*>(data),
+                       {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)},
+                       c10::TensorOptions().dtype(type));
+}
+
+at::Tensor view(std::span<const float> values, const Block& block) {
+  return view(values.data(), block.rows, block.columns, c10::ScalarType::Float);
+}
+
+/// Adds the squares of the rows and, since a NaN shows in them, makes the block's NaN canonical.
+void measure(std::span<float> values, std::size_t columns, std::span<double> squares) {
+  add_row_squares(values, columns, squares);
+  if (std::any_of(squares.begin(), squares.end(), [](double sum) { return std::isnan(sum); })) {
+    canonicalize_nan(values);
+  }
+}
+
+class CpuArithmetic final : public Arithmetic {
+ public:
+  CpuArithmetic() {
+    // The program has threads of its own, each with an Arithmetic; ATen's would only get in their
+    // way. Its set_num_threads would start a pool to say so, and abort where there is no /proc; the
+    // first question settles ATen's own idea of the number, which is then overruled for this
+    // thread.
+    at::get_num_threads();
+    omp_set_num_threads(1);
+  }
+
+  Status sum(const Block& block, std::span<float> values, BlockSums& sums) noexcept override {
+    return guarded([&] {
+      widen(block, values);
+      block_sums(values, block.columns, sums);
+    });
+  }
+
+  Status center(const Block& block, std::span<const float> mu,
+                const Products& products) noexcept override {
+    return guarded([&] {
+      widen(block, products.gamma);
+      if (!products.gamma_squares.empty()) {
+        measure(products.gamma, block.columns, products.gamma_squares);
+      }
+      if (products.centered.empty()) return;
+      at::Tensor centered = view(products.centered, block);
+      at::sub_out(centered, view(products.gamma, block),
+                  view(mu.data(), 1, mu.size(), c10::kFloat));
+      measure(products.centered, block.columns, products.centered_squares);
+      block_sums(products.centered, block.columns, *products.centered_sums);
+    });
+  }
+
+  [[nodiscard]] const char* message() const noexcept override { return message_.c_str(); }
+
+ private:
+  static void widen(const Block& block, std::span<float> values) {
+    view(values, block)
+        .copy_(view(block.stored.data(), block.rows, block.columns, scalar_type(block.dtype)));
+  }
+
+  /// Runs `work`; no exception leaves the module.
+  template <class Work>
+  Status guarded(const Work& work) noexcept {
+    try {
+      const c10::InferenceMode no_gradients;
+      work();
+      return Status::ok;
+    } catch (const std::bad_alloc&) {
+      return Status::out_of_memory;
+    } catch (const std::exception& error) {
+      try {
+        message_ = error.what();
+      } catch (...) {
+        return Status::out_of_memory;
+      }
+      return Status::failed;
+    }
+  }
+
+  std::string message_;
+};
+
+std::unique_ptr<Arithmetic> make_arithmetic() noexcept {
+  try {
+    return std::make_unique<CpuArithmetic>();
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+}  // namespace gamma_extract::matrix
+
+const gamma_extract::matrix::Module* gamma_extract_matrix() noexcept {
+  static constexpr gamma_extract::matrix::Module module{
+      .version = gamma_extract::version,
+      .libtorch = gamma_extract::libtorch_version,
+      .make_arithmetic = gamma_extract::matrix::make_arithmetic,
+  };
+  return &module;
+}

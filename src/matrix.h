@@ -17,9 +17,9 @@
 /// exception crosses. With -DGAMMA_EXTRACT_MODULE=OFF the same code is linked plainly.
 namespace gamma_extract::matrix {
 
-/// A block of stored values: `rows` x `columns`, row-major, little-endian, not necessarily aligned.
+/// A block of stored values: `rows` x `columns`, row-major, little-endian.
 struct Block {
-  std::span<const std::byte> stored;
+  std::span<const std::byte> stored;                   ///< aligned for its element type
   safetensors::Dtype dtype = safetensors::Dtype::F32;  ///< F64, F32, F16 or BF16
   std::size_t rows = 0;
   std::size_t columns = 0;
@@ -31,17 +31,17 @@ enum class Status : std::uint8_t {
   failed,  ///< what libtorch said is in Arithmetic::message()
 };
 
-/// What pass two makes of a block. A span that is empty is not wanted.
+/// What pass two makes of a block. A span that is empty is not wanted; `gamma` always is.
 struct Products {
   std::span<float> gamma;              ///< rows x columns: the block as float32
-  std::span<float> centered;           ///< rows x columns: the block - mu, in float32
-  std::span<double> gamma_squares;     ///< rows: sum of squares of each row is added
-  std::span<double> centered_squares;  ///< rows: likewise
-  BlockSums* centered_sums = nullptr;  ///< sums of the columns of `centered`
+  std::span<double> gamma_squares;     ///< rows: the sum of the squares of each row is added
+  std::span<float> centered;           ///< rows x columns: gamma - mu, in float32
+  std::span<double> centered_squares;  ///< rows: wanted if `centered` is
+  BlockSums* centered_sums = nullptr;  ///< of the columns of `centered`: wanted if `centered` is
 };
 
 /// The arithmetic of one thread. Not to be shared between threads.
-/// NaN in any float32 output is 0x7fc00000.
+/// NaN in a float32 output that is measured (its squares are wanted) is 0x7fc00000.
 class Arithmetic {
  public:
   virtual ~Arithmetic() = default;

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,13 +32,22 @@ class WideSum {
   void add(double value) noexcept;
   void add(const WideSum& other) noexcept;
 
-  /// This sum divided by `count` (not 0), rounded once to float32, ties to even. A sum of zero
-  /// gives +0; a quotient that rounds to zero keeps its sign.
+  /// This sum divided by `count` (not 0, below 2^63), rounded once to float32, ties to even. A sum
+  /// of zero gives +0; a quotient that rounds to zero keeps its sign.
   [[nodiscard]] float mean(std::uint64_t count) const noexcept;
+
+  /// The same quotient in float64, to within 2^-52 of its size and 2^-213. For statistics.
+  [[nodiscard]] double approximate_mean(std::uint64_t count) const noexcept;
 
  private:
   static constexpr std::size_t limbs = 6;
-  std::array<std::uint64_t, limbs> words_{};  // two's complement, least significant first
+  using Words = std::array<std::uint64_t, limbs>;
+
+  /// The magnitude divided by `count`, in units of 2^-213, rounded down.
+  [[nodiscard]] std::array<std::uint64_t, limbs + 1> quotient(std::uint64_t count) const noexcept;
+  [[nodiscard]] bool negative() const noexcept { return (words_.back() >> 63U) != 0; }
+
+  Words words_{};  // two's complement, least significant first
 };
 
 /// What one pass over a block tells of each of its columns.
@@ -73,6 +82,9 @@ class ColumnSums {
   /// infinities of both signs, gives NaN (0x7fc00000), one with infinities of one sign that
   /// infinity.
   [[nodiscard]] std::vector<float> means(std::uint64_t rows) const;
+
+  /// The norm of the mean row, in float64; nothing where a value is not finite.
+  [[nodiscard]] std::optional<double> norm_of_mean(std::uint64_t rows) const;
 
  private:
   enum : std::uint8_t { has_nan = 1, has_positive_infinity = 2, has_negative_infinity = 4 };

@@ -1,0 +1,72 @@
+#ifndef GAMMA_EXTRACT_BLOCK_LAYOUT_H_
+#define GAMMA_EXTRACT_BLOCK_LAYOUT_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+/// How a matrix is cut into blocks.
+///
+/// A block is what a thread holds at a time: some whole rows or, of rows that are too long, a piece
+/// of one. Its size is bounded, so that memory is; it depends on the shape alone, so that every
+/// result which is rounded block by block does too; and in order, blocks follow each other in the
+/// file without a gap.
+namespace gamma_extract {
+
+/// One block: `rows` x `columns` values from (`first_row`, `first_column`).
+struct BlockPlace {
+  std::uint64_t first_row = 0;
+  std::uint64_t first_column = 0;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  std::uint64_t first_value = 0;  ///< values before it in the matrix
+
+  [[nodiscard]] std::size_t values() const noexcept { return rows * columns; }
+};
+
+class BlockLayout {
+ public:
+  /// 1 MiB of float32: larger writes are slower, smaller blocks cost more calls.
+  static constexpr std::uint64_t max_values = std::uint64_t{1} << 18U;
+  /// Keeps a block's column sums exact in float64 over a wide range of exponents.
+  static constexpr std::uint64_t max_rows = 1024;
+
+  /// Of a matrix whose number of values fits 64 bits, and which is not empty.
+  BlockLayout(std::uint64_t rows, std::uint64_t columns)
+      : rows_(rows),
+        columns_(columns),
+        block_rows_(std::clamp<std::uint64_t>(max_values / columns, 1, max_rows)),
+        block_columns_(std::min(columns, max_values)),
+        pieces_((columns - 1) / block_columns_ + 1) {}
+
+  [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
+  [[nodiscard]] std::uint64_t columns() const noexcept { return columns_; }
+
+  /// Number of blocks.
+  [[nodiscard]] std::uint64_t size() const noexcept {
+    return ((rows_ - 1) / block_rows_ + 1) * pieces_;
+  }
+  /// Values in the largest block.
+  [[nodiscard]] std::size_t block_values() const noexcept { return block_rows_ * block_columns_; }
+
+  [[nodiscard]] BlockPlace block(std::uint64_t index) const noexcept {
+    BlockPlace place;
+    place.first_row = index / pieces_ * block_rows_;
+    place.first_column = index % pieces_ * block_columns_;
+    place.rows = std::min(block_rows_, rows_ - place.first_row);
+    place.columns = std::min(block_columns_, columns_ - place.first_column);
+    place.first_value = place.first_row * columns_ + place.first_column;
+    return place;
+  }
+
+ private:
+  std::uint64_t rows_;
+  std::uint64_t columns_;
+  std::uint64_t block_rows_;
+  std::uint64_t block_columns_;
+  std::uint64_t pieces_;  // blocks to a row
+};
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_BLOCK_LAYOUT_H_

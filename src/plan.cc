@@ -1,0 +1,139 @@
+#include "plan.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "gamma_extract/error.h"
+#include "previous_files.h"
+#include "version.h"
+
+namespace gamma_extract {
+namespace {
+
+constexpr std::array keys{"gamma", "mu", "gamma_centered"};
+
+std::string describe(const safetensors::Tensor& tensor) {
+  return fmt::format("{} is {} [{}]", tensor.name, safetensors::name(tensor.dtype),
+                     fmt::join(tensor.shape, ", "));
+}
+
+}  // namespace
+
+Plan::Plan(const ExtractOptions& options, const Observer& observer)
+    : options_(options),
+      checkpoint_(options.model),
+      choice_(choose_unembedding(checkpoint_, options.tensor)),
+      name_(model_name(options.model, options.slug)),
+      shard_(checkpoint_.shard_path(choice_.tensor)),
+      matrix_(stored_matrix(shard_, choice_.tensor)),
+      layout_(matrix_.rows(), matrix_.columns()),
+      file_names_{"gamma_" + name_.slug + ".safetensors", "gamma_centroid_mu.safetensors",
+                  "gamma_centered_" + name_.slug + ".safetensors"} {
+  for (std::string& warning : shape_warnings(checkpoint_.config(), matrix_)) {
+    warn(std::move(warning), observer);
+  }
+  open_compared(observer);
+  if (options.out) require_writable();
+}
+
+void Plan::warn(std::string text, const Observer& observer) {
+  observer.warn(text);
+  warnings_.push_back(std::move(text));
+}
+
+std::optional<MatrixSource> Plan::compared() const noexcept {
+  if (!compared_matrix_) return std::nullopt;
+  return MatrixSource{&*compared_shard_, &*compared_matrix_};
+}
+
+safetensors::Dtype Plan::dtype(File file) const noexcept {
+  const bool stored = file == gamma_file && options_.dtype == OutputDtype::source;
+  return stored ? matrix_.tensor.dtype : safetensors::Dtype::F32;
+}
+
+std::uint64_t Plan::data_bytes(File file) const noexcept {
+  const std::uint64_t values = matrix_.columns() * (file == centroid_file ? 1 : matrix_.rows());
+  return values * safetensors::bits(dtype(file)) / 8;
+}
+
+safetensors::Metadata Plan::metadata(File file, const std::string& mu_sha256,
+                                     const std::string& data_xxh3) const {
+  if (!options_.metadata) return {};
+  safetensors::Metadata metadata{{"format", "pt"}, {"model", name_.model}};
+  if (name_.revision) metadata.emplace_back("revision", *name_.revision);
+  metadata.emplace_back("tensor", choice_.tensor);
+  metadata.emplace_back("source_dtype", safetensors::name(matrix_.tensor.dtype));
+  metadata.emplace_back("space", file == centered_file ? "centered" : "original");
+  metadata.emplace_back("mu_sha256", mu_sha256);
+  metadata.emplace_back("data_xxh3", data_xxh3);
+  metadata.emplace_back("version", version);
+  return metadata;
+}
+
+std::string Plan::header(File file, const std::string& mu_sha256,
+                         const std::string& data_xxh3) const {
+  const std::vector<std::uint64_t> shape =
+      file == centroid_file ? std::vector{matrix_.columns()} : matrix_.tensor.shape;
+  return safetensors::make_header(keys.at(file), dtype(file), shape,
+                                  metadata(file, mu_sha256, data_xxh3));
+}
+
+std::vector<PlannedFile> Plan::planned_files() const {
+  // Stand-ins for the hashes: of the same length, and so are the headers.
+  const std::string sha256(64, '0');
+  const std::string xxh3(32, '0');
+  std::vector<PlannedFile> files;
+  for (const File file : all_files) {
+    files.push_back({.name = file_names_.at(file),
+                     .bytes = header(file, sha256, xxh3).size() + data_bytes(file)});
+  }
+  return files;
+}
+
+void Plan::require_replaceable(const std::optional<std::string>& mu_sha256) const {
+  if (options_.force || !options_.out) return;
+  gamma_extract::require_replaceable(*options_.out, file_names_, name_, mu_sha256);
+}
+
+void Plan::require_unchanged() const {
+  shard_.require_unchanged();
+  if (compared_shard_) compared_shard_->require_unchanged();
+}
+
+/// Head and embedding are both there though the config ties them: opens the embedding, if the two
+/// can be compared at all.
+void Plan::open_compared(const Observer& observer) {
+  if (!choice_.compare_with) return;
+  compared_shard_.emplace(checkpoint_.shard_path(*choice_.compare_with));
+  compared_matrix_ = stored_matrix(*compared_shard_, *choice_.compare_with);
+  const auto& head = matrix_.tensor;
+  const auto& embedding = compared_matrix_->tensor;
+  if (head.shape == embedding.shape && head.dtype == embedding.dtype) return;
+  warn(fmt::format("the config ties head and embedding, but {} and {}; {} is taken", describe(head),
+                   describe(embedding), head.name),
+       observer);
+  compared_matrix_.reset();
+  compared_shard_.reset();
+}
+
+/// Everything that can be refused before the arithmetic.
+void Plan::require_writable() const {
+  for (const std::filesystem::path& input : checkpoint_.files()) {
+    std::error_code missing;
+    if (!std::filesystem::is_regular_file(input, missing)) continue;
+    const Source source(input);
+    for (const std::string& name : file_names_) {
+      if (!source.is_same_file(*options_.out / name)) continue;
+      fail(Fault::output_is_input,
+           "{}: it is a file of the model itself; choose another --out or --name",
+           (*options_.out / name).string());
+    }
+  }
+  require_replaceable(std::nullopt);
+  require_room(*options_.out, planned_files());
+}
+
+}  // namespace gamma_extract

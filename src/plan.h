@@ -1,0 +1,88 @@
+#ifndef GAMMA_EXTRACT_PLAN_H_
+#define GAMMA_EXTRACT_PLAN_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block_layout.h"
+#include "block_reader.h"
+#include "gamma_extract/checkpoint.h"
+#include "gamma_extract/extract.h"
+#include "gamma_extract/model_name.h"
+#include "gamma_extract/output_set.h"
+#include "gamma_extract/safetensors.h"
+#include "gamma_extract/source.h"
+#include "gamma_extract/unembedding.h"
+
+/// What is known before any arithmetic: the input, the names of the output, and that nothing stands
+/// in the way. Whatever can be refused without libtorch is refused here, before anything is
+/// created.
+namespace gamma_extract {
+
+/// The files of the set, in the order in which they get their names.
+enum File : std::size_t { gamma_file, centroid_file, centered_file };
+inline constexpr std::array all_files{gamma_file, centroid_file, centered_file};
+
+class Plan {
+ public:
+  /// Finds the matrix and looks at the output directory. Throws what checkpoint.h, unembedding.h,
+  /// model_name.h, safetensors.h, source.h and output_set.h say, and output_is_input.
+  /// `options` must outlive this.
+  Plan(const ExtractOptions& options, const Observer& observer);
+
+  /// Tells the observer, and keeps the text for the report.
+  void warn(std::string text, const Observer& observer);
+
+  [[nodiscard]] const Choice& choice() const noexcept { return choice_; }
+  [[nodiscard]] const ModelName& name() const noexcept { return name_; }
+  [[nodiscard]] const StoredMatrix& matrix() const noexcept { return matrix_; }
+  [[nodiscard]] const BlockLayout& layout() const noexcept { return layout_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+
+  [[nodiscard]] MatrixSource source() const noexcept { return {&shard_, &matrix_}; }
+  /// The embedding that is to be compared with the head that was taken, if any.
+  [[nodiscard]] std::optional<MatrixSource> compared() const noexcept;
+
+  /// The element type of a file, its key, and the bytes of its data.
+  [[nodiscard]] safetensors::Dtype dtype(File file) const noexcept;
+  [[nodiscard]] std::uint64_t data_bytes(File file) const noexcept;
+
+  /// The first bytes of a file.
+  [[nodiscard]] std::string header(File file, const std::string& mu_sha256,
+                                   const std::string& data_xxh3) const;
+
+  /// Names and exact sizes, in the order of File.
+  [[nodiscard]] std::vector<PlannedFile> planned_files() const;
+
+  /// Throws output_exists where files that are there may not be replaced.
+  void require_replaceable(const std::optional<std::string>& mu_sha256) const;
+
+  /// Throws file_changed unless all files that were read are what they were.
+  void require_unchanged() const;
+
+ private:
+  void open_compared(const Observer& observer);
+  void require_writable() const;
+  [[nodiscard]] safetensors::Metadata metadata(File file, const std::string& mu_sha256,
+                                               const std::string& data_xxh3) const;
+
+  const ExtractOptions& options_;
+  Checkpoint checkpoint_;
+  Choice choice_;
+  ModelName name_;
+  Source shard_;
+  StoredMatrix matrix_;
+  BlockLayout layout_;
+  std::array<std::string, all_files.size()> file_names_;
+  std::optional<Source> compared_shard_;
+  std::optional<StoredMatrix> compared_matrix_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_PLAN_H_

@@ -1,0 +1,43 @@
+#ifndef GAMMA_EXTRACT_SECOND_PASS_H_
+#define GAMMA_EXTRACT_SECOND_PASS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "first_pass.h"
+
+/// Pass two: read the rows again, hand out gamma and gamma - mu, and measure them.
+namespace gamma_extract {
+
+/// Takes the bytes of one file's data, `offset` bytes from its start.
+using Sink = std::function<void(std::uint64_t offset, std::span<const std::byte> bytes)>;
+
+struct SecondPassOptions {
+  OutputDtype dtype = OutputDtype::float32;
+  unsigned threads = 1;
+  Sink gamma;     ///< called from one thread, in order
+  Sink centered;  ///< called from one thread, in order; perhaps another one
+};
+
+struct SecondPass {
+  std::vector<double> gamma_squares;     ///< squared norm of each row, of the float32 values
+  std::vector<double> centered_squares;  ///< likewise of gamma - mu
+  std::string gamma_xxh3;                ///< XXH3-128 of all that went to `gamma`
+  std::string centered_xxh3;             ///< of all that went to `centered`
+  std::optional<double> residual_norm;   ///< norm of the mean row of gamma - mu
+};
+
+/// Throws file_changed where a block is not what pass one read, value_overflow where gamma - mu of
+/// finite values is not finite, what Source or a sink throws, or Stopped.
+SecondPass second_pass(const MatrixSource& source, const BlockLayout& layout,
+                       const matrix::Module& module, const FirstPass& first,
+                       const SecondPassOptions& options, const Observer& observer);
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_SECOND_PASS_H_
