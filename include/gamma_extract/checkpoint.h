@@ -2,13 +2,18 @@
 #define GAMMA_EXTRACT_CHECKPOINT_H_
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "gamma_extract/config.h"
+#include "gamma_extract/error.h"
 #include "gamma_extract/safetensors.h"
+#include "gamma_extract/source.h"
 
 /// A checkpoint on disk: which files hold which tensors, and what its config says.
 ///
@@ -21,42 +26,58 @@
 /// its text, before any link is followed (a real vulnerability elsewhere: transformers 46913).
 namespace gamma_extract {
 
-/// What the config says, as far as it matters here. Absent keys are empty.
-struct Config {
-  std::string model_type;
-  std::vector<std::string> architectures;
-  std::optional<bool> tie_word_embeddings;
-  std::optional<std::uint64_t> vocab_size;
-  std::optional<std::uint64_t> hidden_size;
+/// A file of a checkpoint, open, with the header that was read through that very opening: what the
+/// header says is where, is there in `source`, even if the file is replaced meanwhile.
+struct Shard {
+  /// Throws what Source and safetensors::read_header throw.
+  explicit Shard(const std::filesystem::path& path)
+      : source(path), header(safetensors::read_header(source)) {}
+
+  Source source;
+  safetensors::Header header;
 };
 
 class Checkpoint {
  public:
   /// Opens `path`: a directory that transformers saved into, or one safetensors file.
-  /// Throws model_missing, model_empty, pickle_only, index_invalid, index_escapes, config_invalid,
-  /// and what reading the header of a single file throws.
+  /// Throws model_missing; model_empty or pickle_only, with what the directory holds instead;
+  /// index_invalid, index_escapes; file_unreadable; and, for a single file or `model.safetensors`,
+  /// what opening a Shard throws.
   explicit Checkpoint(std::filesystem::path path);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// Whether `path` is a file: then there is no config, and only a person can name the tensor.
+  [[nodiscard]] bool is_file() const noexcept { return is_file_; }
 
-  /// Nothing where there is no config.json (or `path` is a file).
+  /// Nothing where there is no config.json, where it is not valid, and where `path` is a file.
   [[nodiscard]] const std::optional<Config>& config() const noexcept { return config_; }
+  /// Why config.json could not be read. Kept, not thrown: whoever names the tensor needs no config.
+  [[nodiscard]] const std::optional<Error>& config_error() const noexcept { return config_error_; }
 
   /// Whether a tensor of that name is said to be there (by the index, or by the single header).
-  [[nodiscard]] bool has(std::string_view tensor) const { return shards_.contains(tensor); }
-  /// All names, sorted.
-  [[nodiscard]] std::vector<std::string> names() const;
-  /// The file name, relative to the directory, of the shard that holds the tensor.
-  [[nodiscard]] const std::string& shard_of(std::string_view tensor) const;
-  [[nodiscard]] std::filesystem::path shard_path(std::string_view tensor) const;
+  [[nodiscard]] bool has(std::string_view tensor) const;
+  /// All names, in no particular order. They live as long as the checkpoint.
+  [[nodiscard]] std::vector<std::string_view> names() const;
+
+  /// The file name, relative to the directory, of the shard that holds `tensor`, which must be one
+  /// of `names`.
+  [[nodiscard]] std::string shard_of(std::string_view tensor) const;
+  /// That shard, open. Throws shard_missing, and what opening a Shard throws. The only file of an
+  /// unsharded checkpoint is opened and its header read once: every call gives the same one.
+  [[nodiscard]] std::shared_ptr<const Shard> open_shard(std::string_view tensor) const;
 
   /// Every file that this checkpoint may read, for the check that none of them is overwritten.
   [[nodiscard]] std::vector<std::filesystem::path> files() const;
 
  private:
+  void read_config();
+
   std::filesystem::path path_;
+  bool is_file_ = false;
   std::optional<Config> config_;
-  std::map<std::string, std::string, std::less<>> shards_;  // tensor -> shard, relative
+  std::optional<Error> config_error_;
+  std::shared_ptr<const Shard> only_shard_;                     // nothing where there is an index
+  std::map<std::string, std::string, std::less<>> weight_map_;  // tensor -> shard, relative
 };
 
 }  // namespace gamma_extract

@@ -1,0 +1,52 @@
+#ifndef GAMMA_EXTRACT_SAFETENSORS_FILE_H_
+#define GAMMA_EXTRACT_SAFETENSORS_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "temporary_directory.h"
+
+namespace gamma_extract::testing {
+
+/// A tensor of zeros.
+struct ZeroTensor {
+  std::string name;
+  std::vector<std::uint64_t> shape = {4, 2};
+  std::string dtype = "BF16";
+  std::uint64_t bytes_each = 2;
+};
+
+/// The bytes of a safetensors file that holds these tensors, written by hand: what a test of the
+/// reader's users should not owe to the writer.
+inline std::string safetensors_bytes(const std::vector<ZeroTensor>& tensors) {
+  std::string header = "{";
+  std::uint64_t end = 0;
+  for (const ZeroTensor& tensor : tensors) {
+    std::uint64_t bytes = tensor.bytes_each;
+    std::string shape;
+    for (const std::uint64_t dimension : tensor.shape) {
+      bytes *= dimension;
+      shape += (shape.empty() ? "" : ",") + std::to_string(dimension);
+    }
+    header += (header.size() > 1 ? ",\"" : "\"") + tensor.name + R"(":{"dtype":")" + tensor.dtype +
+              R"(","shape":[)" + shape + R"(],"data_offsets":[)" + std::to_string(end) + "," +
+              std::to_string(end + bytes) + "]}";
+    end += bytes;
+  }
+  header += "}";
+  std::string file;
+  for (unsigned i = 0; i < 8; ++i) file += static_cast<char>((header.size() >> (8 * i)) & 0xffU);
+  return file + header + std::string(end, '\0');
+}
+
+inline void write_safetensors(const std::filesystem::path& path,
+                              const std::vector<ZeroTensor>& tensors) {
+  write_file(path, safetensors_bytes(tensors));
+}
+
+}  // namespace gamma_extract::testing
+
+#endif  // GAMMA_EXTRACT_SAFETENSORS_FILE_H_
