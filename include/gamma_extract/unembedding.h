@@ -1,14 +1,15 @@
 #ifndef GAMMA_EXTRACT_UNEMBEDDING_H_
 #define GAMMA_EXTRACT_UNEMBEDDING_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gamma_extract/checkpoint.h"
+#include "gamma_extract/config.h"
 #include "gamma_extract/safetensors.h"
-#include "gamma_extract/source.h"
 
 /// Which tensor of a checkpoint is the unembedding matrix, and why.
 ///
@@ -27,13 +28,15 @@ namespace gamma_extract {
 /// A line of the table of families.
 struct Family {
   std::string_view model_type;
-  std::vector<std::string_view> heads;       ///< names of an output matrix of its own, best first
-  std::vector<std::string_view> embeddings;  ///< names of the input embedding, best first
+  std::vector<std::string_view> heads;       ///< names that an output matrix of its own may have
+  std::vector<std::string_view> embeddings;  ///< names that the input embedding may have
   bool tied_by_default = false;              ///< what counts where config.json has no flag
 };
 
 /// The families known, sorted by model type.
 const std::vector<Family>& families();
+/// The family of that model type, or nothing.
+const Family* find_family(std::string_view model_type);
 
 /// A choice that carries its reason.
 struct Choice {
@@ -46,9 +49,10 @@ struct Choice {
   std::optional<std::string> compare_with;
 };
 
-/// Chooses by the rules or, with `tensor`, takes what it names.
-/// Throws config_missing, model_type_unsupported, tensor_missing, tensor_ambiguous or
-/// tensor_not_tied, with a line that names the tensors that could be meant and `--tensor`.
+/// Chooses by the rules or, with `tensor`, takes what it names; then no config is needed.
+/// Throws, with a line that names the tensors that could be meant and `--tensor`: usage, where the
+/// checkpoint is a file, of which nothing but `tensor` says what is in it; config_missing,
+/// config_invalid; model_type_unsupported; tensor_missing, tensor_ambiguous, tensor_not_tied.
 Choice choose_unembedding(const Checkpoint& checkpoint, const std::optional<std::string>& tensor);
 
 /// The unembedding matrix as it lies in its shard.
@@ -58,12 +62,12 @@ struct StoredMatrix {
   [[nodiscard]] std::uint64_t columns() const { return tensor.shape[1]; }
 };
 
-/// Finds the tensor `name` in the header of its shard and checks that it is a matrix that can be
-/// taken. Throws tensor_not_in_shard, tensor_not_matrix, matrix_empty, tensor_dtype_unsupported.
-StoredMatrix stored_matrix(const Source& shard, std::string_view name);
+/// Finds the tensor `name` in its shard and checks that it is a matrix that can be taken.
+/// Throws tensor_not_in_shard, tensor_not_matrix, matrix_empty, tensor_dtype_unsupported.
+StoredMatrix stored_matrix(const Shard& shard, std::string_view name);
 
-/// What a person should know about the matrix beside the config: rows beyond `vocab_size`
-/// (padding), another width than `hidden_size`.
+/// What a person should know about the matrix beside the config, a line each: rows beyond
+/// `vocab_size` (padding) or missing from it, another width than `hidden_size`.
 std::vector<std::string> shape_warnings(const std::optional<Config>& config,
                                         const StoredMatrix& matrix);
 

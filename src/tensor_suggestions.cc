@@ -1,0 +1,95 @@
+#include "tensor_suggestions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+namespace gamma_extract {
+namespace {
+
+constexpr std::array<std::string_view, 15> endings = {
+    "lm_head.weight",      "embed_out.weight",         "output.weight",
+    "output_layer.weight", "output_projection.weight", "head.weight",
+    "lm_loss.weight",      "embed_tokens.weight",      "tok_embeddings.weight",
+    "wte.weight",          "word_embeddings.weight",   "word_embedding.weight",
+    "embed_in.weight",     "embeddings.weight",        "shared.weight",
+};
+
+/// Whether `part` is the whole of `name` or begins and ends at dots in it.
+bool is_part_of(std::string_view part, std::string_view name) {
+  return !part.empty() &&
+         fmt::format(".{}.", name).find(fmt::format(".{}.", part)) != std::string::npos;
+}
+
+bool ends_like_matrix(std::string_view name) {
+  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
+    return name.ends_with(ending) &&
+           (name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.');
+  });
+}
+
+/// Letters to insert, remove or replace to get from one to the other (Levenshtein's distance).
+std::size_t edit_distance(std::string_view left, std::string_view right) {
+  std::vector<std::size_t> row(right.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < right.size(); ++j) {
+      const std::size_t replaced = diagonal + (left[i] == right[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+bool is_slip(std::string_view wanted, std::string_view name) {
+  const std::size_t allowed = wanted.size() / 5;
+  const auto [shorter, longer] = std::minmax(wanted.size(), name.size());
+  return longer - shorter <= allowed && edit_distance(wanted, name) <= allowed;
+}
+
+/// Least nested first, and those by name.
+void sort_by_depth(std::vector<std::string_view>& names) {
+  const auto key = [](std::string_view name) {
+    return std::tuple(std::count(name.begin(), name.end(), '.'), name);
+  };
+  std::sort(names.begin(), names.end(),
+            [&](std::string_view left, std::string_view right) { return key(left) < key(right); });
+}
+
+}  // namespace
+
+std::vector<std::string_view> matrix_like(const std::vector<std::string_view>& names) {
+  std::vector<std::string_view> result;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(result), ends_like_matrix);
+  sort_by_depth(result);
+  return result;
+}
+
+std::vector<std::string_view> close_to(std::string_view wanted,
+                                       const std::vector<std::string_view>& names) {
+  std::vector<std::string_view> result;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(result), [&](std::string_view name) {
+    return is_part_of(wanted, name) || is_part_of(name, wanted) || is_slip(wanted, name);
+  });
+  sort_by_depth(result);
+  return result;
+}
+
+std::string enumerate(const std::vector<std::string_view>& names) {
+  constexpr std::size_t most = 5;
+  const std::size_t listed = std::min(names.size(), most);
+  std::string text = fmt::format(
+      "{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(listed), ", "));
+  if (listed < names.size()) text += fmt::format(" and {} more", names.size() - listed);
+  return text;
+}
+
+}  // namespace gamma_extract
