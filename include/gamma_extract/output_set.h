@@ -30,7 +30,9 @@
 /// Undoing needs the old file. An existing name is therefore exchanged with the staged file
 /// (renameat2, RENAME_EXCHANGE): one step, in which the name is never missing, and after which the
 /// staging directory holds the old file. Where the file system cannot exchange, a hard link keeps
-/// the old file and a plain rename replaces it.
+/// the old file and a plain rename replaces it. Where it has no hard links either, there is no way
+/// back: from the first file replaced so, a stop waits until all have their names, and an error
+/// leaves a mixture and says so.
 namespace gamma_extract {
 
 /// A file to be written.
@@ -43,9 +45,11 @@ struct OutputOptions {
   bool fsync = false;  ///< on the disk before the files get their names
 };
 
-/// Throws output_unwritable (a part of the path is no directory, no permission, read-only),
-/// output_disk_full or output_file_limit (RLIMIT_FSIZE) if writing `files` into `directory` cannot
-/// work, saying what is needed and what there is. Creates and changes nothing.
+/// Throws output_unwritable (a part of the path is no directory, no permission, read-only, a
+/// directory has a file's name, a name is too long), output_disk_full or output_file_limit
+/// (RLIMIT_FSIZE) if writing `files` into `directory` cannot work, saying what is needed and what
+/// there is. Creates and changes nothing. Old files that will be replaced are not counted as room:
+/// they stay until the new ones are complete.
 void require_room(const std::filesystem::path& directory, std::span<const PlannedFile> files);
 
 class OutputSet {
@@ -53,7 +57,8 @@ class OutputSet {
   using Warn = std::function<void(const std::string&)>;
 
   /// Creates `directory` with its parents, removes the leftovers of dead runs, and creates the
-  /// staged files, their space reserved. `stop` must outlive this.
+  /// staged files, their space reserved. `stop` must outlive this. `warn` is copied and may also be
+  /// called by `commit`; it is told of missing locks, and of a lock that is long in coming.
   /// Throws output_unwritable, output_disk_full, output_file_limit, or Stopped.
   OutputSet(std::filesystem::path directory, std::vector<PlannedFile> files, OutputOptions options,
             const StopFlag& stop, const Warn& warn);
@@ -67,8 +72,10 @@ class OutputSet {
   void write_at(std::size_t index, std::uint64_t offset, std::span<const std::byte> bytes);
 
   /// Closes the files (with `fsync`, after they are on the disk), takes the lock, calls `recheck`,
-  /// which may refuse by throwing, and gives the files their names. After an error, or a stop that
-  /// was asked for before this returns, every name holds what it held before.
+  /// which may refuse by throwing, and gives the files their names. If this throws, every name holds
+  /// what it held before, unless the text says which do not. A stop is noticed up to the last
+  /// rename; one that is asked for later finds the files in place, and this returns.
+  /// Called once.
   void commit(const std::function<void()>& recheck);
 
   /// The final path of file `index`.

@@ -1,0 +1,102 @@
+#include "staging_directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <random>
+#include <string_view>
+#include <system_error>
+
+#include "directory_lock.h"
+
+namespace gamma_extract {
+namespace {
+
+constexpr std::string_view prefix = ".gamma-extract-";
+constexpr std::string_view alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+constexpr std::size_t suffix_length = 6;
+constexpr int max_attempts = 100;
+
+std::string random_name() {
+  std::random_device random;
+  std::uniform_int_distribution<std::size_t> letter(0, alphabet.size() - 1);
+  std::string name(prefix);
+  for (std::size_t i = 0; i < suffix_length; ++i) name += alphabet[letter(random)];
+  return name;
+}
+
+bool is_staging_name(std::string_view name) noexcept {
+  return name.size() == prefix.size() + suffix_length && name.starts_with(prefix) &&
+         name.substr(prefix.size()).find_first_not_of(alphabet) == std::string_view::npos;
+}
+
+Descriptor open_directory(int parent, const char* name) noexcept {
+  return Descriptor(
+      ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+}
+
+// Calls `visit` with the name of each entry of a directory, itself and its parent included.
+template <class Visit>
+void for_each_entry(int directory, Visit visit) noexcept {
+  // A descriptor of its own: reading moves the position of the one it is given.
+  Descriptor descriptor = open_directory(directory, ".");
+  const auto close = [](DIR* stream) { ::closedir(stream); };
+  const std::unique_ptr<DIR, decltype(close)> stream(::fdopendir(descriptor.get()), close);
+  if (!stream) return;
+  descriptor.release();
+  // readdir is safe here: the stream belongs to this call alone.
+  while (const dirent* entry = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
+    visit(static_cast<const char*>(entry->d_name));
+  }
+}
+
+void remove_file(int directory, const char* name) noexcept {
+  struct stat status {};
+  if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) ::unlinkat(directory, name, 0);
+}
+
+void remove_directory(int parent, const char* name, int directory) noexcept {
+  for_each_entry(directory, [directory](const char* file) { remove_file(directory, file); });
+  ::unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+}  // namespace
+
+StagingDirectory::StagingDirectory(int parent) : parent_(parent) {
+  int error_number = EEXIST;
+  for (int i = 0; i < max_attempts && error_number == EEXIST; ++i) {
+    name_ = random_name();
+    error_number = ::mkdirat(parent, name_.c_str(), 0700) == 0 ? 0 : errno;
+  }
+  if (error_number == 0) {
+    descriptor_ = open_directory(parent, name_.c_str());
+    if (descriptor_.get() < 0) {
+      error_number = errno;
+      ::unlinkat(parent, name_.c_str(), AT_REMOVEDIR);
+    }
+  }
+  if (error_number != 0) throw std::system_error(error_number, std::generic_category());
+  // Where there are no locks no run removes what it finds, so that this one is safe without.
+  try_lock(descriptor_.get());
+}
+
+StagingDirectory::~StagingDirectory() {
+  if (!kept_) remove_directory(parent_, name_.c_str(), descriptor_.get());
+}
+
+void remove_dead_staging(int parent) noexcept {
+  for_each_entry(parent, [parent](const char* name) {
+    if (!is_staging_name(name)) return;
+    const Descriptor directory = open_directory(parent, name);
+    if (directory.get() < 0 || try_lock(directory.get()) != LockResult::taken) return;
+    remove_directory(parent, name, directory.get());
+  });
+}
+
+}  // namespace gamma_extract
