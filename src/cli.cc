@@ -1,1 +1,98 @@
 #include "cli.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <variant>
+
+#include "gamma_extract/error.h"
+#include "gamma_extract/text.h"
+#include "options.h"
+#include "progress_bar.h"
+#include "report.h"
+#include "signals.h"
+#include "standard_streams.h"
+
+namespace gamma_extract::cli {
+namespace {
+
+std::string message(std::string_view kind, std::string_view text) {
+  return fmt::format("gamma-extract: {}: {}\n", kind, printable(text));
+}
+
+int print_error(Fault fault, std::string_view text) {
+  write_standard_error(message("error", text));
+  return exit_code(fault);
+}
+
+/// Runs the job, with a bar where there is a terminal and nobody asked for quiet. When this
+/// returns, or throws, the bar is gone.
+Report watch(const Job& job, const Command& command, const StopFlag& stop) {
+  Progress progress;
+  std::optional<ProgressBar> bar;
+  if (!command.quiet && can_draw_progress()) bar.emplace(progress);
+  const auto warn = [&bar](const std::string& warning) {
+    const std::string line = message("warning", warning);
+    if (bar) {
+      bar->print_above(line);
+    } else {
+      write_standard_error(line);
+    }
+  };
+  return job(command.extract, Observer{.stop = stop, .progress = progress, .warn = warn});
+}
+
+void perform(const Command& command, const Job& job, const Signals& signals) {
+  const Report report = watch(job, command, signals.stop);
+  const std::string_view consequence = command.extract.out
+                                           ? "the files are written all the same"
+                                           : "send the report to where there is room";
+  if (command.json) {
+    write_standard_output(json_report(report), signals, consequence);
+  } else if (!command.quiet) {
+    write_standard_output(human_report(report), signals, consequence);
+  }
+}
+
+void perform(const Information& information, const Signals& signals) {
+  write_standard_output(information.text, signals, "send the text to where there is room");
+}
+
+/// Does what the arguments say; what goes wrong becomes a line and an exit code.
+int run_with(std::span<const std::string> arguments, const Job& job, const Signals& signals) try {
+  const std::variant<Command, Information> request = parse(arguments);
+  if (const auto* information = std::get_if<Information>(&request)) {
+    perform(*information, signals);
+  } else {
+    perform(std::get<Command>(request), job, signals);
+  }
+  return 0;
+} catch (const Error& error) {
+  return print_error(error.fault(), error.what());
+} catch (const std::bad_alloc&) {
+  return print_error(Fault::out_of_memory,
+                     "not enough memory: an allocation failed; free some, or give fewer --threads");
+}
+
+}  // namespace
+
+int run(std::span<const std::string> arguments, const Job& job) {
+  occupy_standard_descriptors();
+  const Signals signals = install_signal_handlers();
+  try {
+    return run_with(arguments, job, signals);
+  } catch (const Stopped& stopped) {
+    die_by(stopped.signal());
+  } catch (const std::exception& error) {
+    // What nothing above has foreseen: no room of the house throws it by intent.
+    return print_error(Fault::out_of_memory,
+                       fmt::format("internal error: {}; please report it", error.what()));
+  }
+}
+
+}  // namespace gamma_extract::cli

@@ -1,34 +1,25 @@
 #ifndef GAMMA_EXTRACT_CLI_H_
 #define GAMMA_EXTRACT_CLI_H_
 
+#include <functional>
 #include <span>
 #include <string>
-#include <variant>
 
 #include "gamma_extract/extract.h"
 
 /// The command line: what a person types and reads. The only room that prints.
 namespace gamma_extract::cli {
 
-/// A run of the main job, as the options ask for it.
-struct Command {
-  ExtractOptions extract;
-  bool json = false;
-  bool quiet = false;
-};
+/// The main job, as a parameter, so that a test can put another one in its place.
+using Job = std::function<Report(const ExtractOptions&, const Observer&)>;
 
-/// Text to print on standard output, and nothing else to do: help, or the version.
-struct Information {
-  std::string text;
-};
-
-/// Parses the arguments, the program's name not among them.
-/// Throws Error(usage) with a line that suggests the option that was probably meant.
-std::variant<Command, Information> parse(std::span<const std::string> arguments);
-
-/// Does what the arguments say, prints, and returns the exit code. After a signal that asked for
-/// the end it does not return: everything is cleaned up, and the signal is raised again.
-int run(std::span<const std::string> arguments);
+/// Does what the arguments say (the program's name is not among them), prints, and returns the exit
+/// code. After a signal that asked for the end it does not return: everything is cleaned up, and
+/// the signal is raised again. The same goes for PIPE where standard output has lost its reader.
+///
+/// Once the files have their names the run is done: a signal that comes later, while the report is
+/// printed, ends it only where printing has to wait.
+int run(std::span<const std::string> arguments, const Job& job = extract);
 
 }  // namespace gamma_extract::cli
 

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "cli.h"
 
 int main(int count, char** arguments) {
-  return gamma_extract::cli::run(std::vector<std::string>(arguments + 1, arguments + count));
+  // Whoever starts a program may give it no name.
+  const std::vector<std::string> words(arguments + std::min(count, 1), arguments + count);
+  return gamma_extract::cli::run(words);
 }

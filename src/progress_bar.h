@@ -2,27 +2,67 @@
 #define GAMMA_EXTRACT_PROGRESS_BAR_H_
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "gamma_extract/extract.h"
 
 /// A bar with bytes, rate and time left, on a terminal.
+///
+/// It is drawn on the line where the cursor stands, and the cursor goes back to its beginning: a
+/// terminal that becomes narrower and folds the line leaves the cursor at the fold's first row, so
+/// that clearing from there to the end clears all of it.
 namespace gamma_extract::cli {
 
-/// One state of the bar as it fills a line of `columns` cells: never longer, and readable from 20
-/// cells to 300. `color` only where the terminal has it.
-std::string progress_line(std::uint64_t done, std::uint64_t total, double seconds,
-                          std::size_t columns, bool color);
+/// What the terminal can show.
+struct BarStyle {
+  bool color = false;
+  bool unicode = false;  ///< blocks by eighths, else `#`
+};
 
-/// Whether standard error is a terminal on which a bar can be drawn (TERM is not dumb,
-/// HF_HUB_DISABLE_PROGRESS_BARS is not set).
+/// Bytes done, and how fast, at one moment.
+struct BarState {
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;  ///< 0: not known yet
+  double rate = 0;          ///< bytes a second; 0: not known yet
+};
+
+/// The bar as it fills a line of `columns` cells, and never the last one, where a terminal may
+/// wrap. In a narrow line the rate, the bytes, the time left and the bar go, in this order; below
+/// 20 cells the percentage alone is left.
+std::string progress_line(const BarState& state, std::size_t columns, const BarStyle& style);
+
+/// The rate of late: an average whose weights fall to a third in three seconds. (What is first read
+/// from a disk and then from memory has two rates, and the time left follows the second.)
+class RateMeter {
+ public:
+  /// Takes the bytes done at a moment, in seconds of any clock, and returns bytes a second.
+  double update(double seconds, std::uint64_t done);
+
+ private:
+  std::optional<double> last_seconds_;
+  std::uint64_t last_done_ = 0;
+  double weighted_bytes_ = 0;
+  double weighted_seconds_ = 0;
+};
+
+/// Whether standard error is a terminal on which a bar can be drawn: TERM is not `dumb`, and
+/// HF_HUB_DISABLE_PROGRESS_BARS, which huggingface_hub knows too, does not say no.
 bool can_draw_progress();
 
+/// What the environment says: NO_COLOR (no-color.org), and the locale's encoding.
+BarStyle bar_style();
+
+/// The width of the terminal at standard error, else what COLUMNS says, else 80.
+std::size_t terminal_columns();
+
 /// Draws the progress to standard error, some ten times a second, from a thread of its own, as long
-/// as it lives; wipes the line at the end.
+/// as it lives; wipes the line at the end. Draws nothing while the program is in the background,
+/// and nothing at all where there is no thread to be had.
 class ProgressBar {
  public:
   explicit ProgressBar(const Progress& progress);
@@ -30,7 +70,7 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
   ~ProgressBar();
 
-  /// Prints a line above the bar.
+  /// Prints a line above the bar. `line` ends in a newline.
   void print_above(const std::string& line);
 
  private:
@@ -39,11 +79,12 @@ class ProgressBar {
   void wipe();
 
   const Progress& progress_;
-  std::mutex mutex_;
+  const BarStyle style_;
+  RateMeter meter_;
+  std::mutex mutex_;  // of all below, and of the terminal's line
   std::condition_variable wake_;
   bool ended_ = false;
   bool drawn_ = false;
-  double started_ = 0;
   std::thread thread_;
 };
 

@@ -1,1 +1,167 @@
 #include "report.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "gamma_extract/text.h"
+#include "version.h"
+
+namespace gamma_extract::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// JSON.
+
+Json json_of(const std::string& text) {
+  return to_utf8(text);
+}
+
+template <class Value>
+Json json_of(const std::optional<Value>& value) {
+  if (!value) return nullptr;
+  if constexpr (std::is_same_v<Value, std::string>) return json_of(*value);
+  return *value;
+}
+
+Json json_of(const Report::MatrixFile& file) {
+  return {{"path", json_of(file.path)},
+          {"dtype", file.dtype},
+          {"bytes", file.bytes},
+          {"data_xxh3", file.data_xxh3},
+          {"mean_norm", json_of(file.norms.mean)},
+          {"std_norm", json_of(file.norms.std)},
+          {"min_norm", json_of(file.norms.min)},
+          {"median_norm", json_of(file.norms.median)},
+          {"max_norm", json_of(file.norms.max)}};
+}
+
+Json json_of(const Report::CentroidFile& file) {
+  return {{"path", json_of(file.path)},         {"sha256", file.sha256},
+          {"data_xxh3", file.data_xxh3},        {"norm", json_of(file.summary.norm)},
+          {"mean", json_of(file.summary.mean)}, {"std", json_of(file.summary.std)}};
+}
+
+Json json_of(const std::vector<std::string>& texts) {
+  Json list = Json::array();
+  for (const std::string& text : texts) list.push_back(json_of(text));
+  return list;
+}
+
+// For a person: a column of names, a column of figures.
+
+std::string line(std::string_view name, std::string_view text) {
+  return fmt::format("{:<16}{}\n", name, text);
+}
+
+/// With so many decimals, as the notebook prints it; where that would show zeros alone, or more
+/// digits than a float32 has, with an exponent.
+std::string figure(const std::optional<double>& value, int decimals) {
+  if (!value) return "n/a";
+  const double size = std::abs(*value);
+  const bool fits = size == 0 || (size >= 0.5 * std::pow(10, -decimals) && size < 1e9);
+  return fits ? fmt::format("{:.{}f}", *value, decimals) : fmt::format("{:.{}e}", *value, 4);
+}
+
+std::string scientific(const std::optional<double>& value) {
+  return value ? fmt::format("{:.2e}", *value) : "n/a";
+}
+
+std::string file_line(const std::optional<std::string>& path, std::uint64_t bytes) {
+  if (!path) return line("  file", "not written");
+  return line("  file", fmt::format("{} ({})", printable(*path), human_bytes(bytes)));
+}
+
+std::string norm_lines(const NormSummary& norms) {
+  return line("  mean norm", figure(norms.mean, 4)) + line("  std norm", figure(norms.std, 4)) +
+         line("  min norm", figure(norms.min, 4)) + line("  median norm", figure(norms.median, 4)) +
+         line("  max norm", figure(norms.max, 4));
+}
+
+std::string source_lines(const Report& report) {
+  std::string text = line("model", printable(report.model));
+  if (report.revision) text += line("revision", printable(*report.revision));
+  text += line("tensor", printable(report.tensor) + (report.tied ? " (tied)" : ""));
+  text += line("reason", printable(report.reason));
+  text += line("shard", printable(report.shard));
+  text += line("shape", fmt::format("[{}, {}]", report.vocab_size, report.hidden_size));
+  text += line("dtype", report.source_dtype);
+  if (report.nonfinite > 0) text += line("not finite", fmt::format("{} values", report.nonfinite));
+  return text;
+}
+
+std::string gamma_lines(const Report::MatrixFile& gamma) {
+  return fmt::format("\ngamma, the unembedding matrix, {}\n", gamma.dtype) +
+         norm_lines(gamma.norms) + line("  xxh3", gamma.data_xxh3) +
+         file_line(gamma.path, gamma.bytes);
+}
+
+std::string centroid_lines(const Report& report) {
+  const Report::CentroidFile& centroid = report.centroid;
+  return "\nmu, the centroid, float32\n" + line("  norm", figure(centroid.summary.norm, 4)) +
+         line("  mean component", figure(centroid.summary.mean, 6)) +
+         line("  std component", figure(centroid.summary.std, 6)) +
+         line("  sha256", centroid.sha256) + line("  xxh3", centroid.data_xxh3) +
+         file_line(centroid.path, report.hidden_size * sizeof(float));
+}
+
+std::string centered_lines(const Report& report) {
+  const Report::MatrixFile& centered = report.centered;
+  return fmt::format("\ngamma' = gamma - mu, {}\n", centered.dtype) + norm_lines(centered.norms) +
+         line("  residual", scientific(report.residual_norm) + ", the norm of the mean row") +
+         line("  xxh3", centered.data_xxh3) + file_line(centered.path, centered.bytes);
+}
+
+std::string effort_line(const Report& report) {
+  return fmt::format("\n{:.2f} s on device {} with {} thread{}; {} read, {} written\n",
+                     report.seconds, report.device, report.threads, report.threads == 1 ? "" : "s",
+                     human_bytes(report.bytes_read), human_bytes(report.bytes_written));
+}
+
+}  // namespace
+
+std::string json_report(const Report& report) {
+  Json centered = json_of(report.centered);
+  centered["residual_norm"] = json_of(report.residual_norm);
+  const Json json{{"schema", 1},
+                  {"version", version},
+                  {"model", json_of(report.model)},
+                  {"revision", json_of(report.revision)},
+                  {"tensor", json_of(report.tensor)},
+                  {"tied", report.tied},
+                  {"reason", json_of(report.reason)},
+                  {"shard", json_of(report.shard)},
+                  {"output_scaling", nullptr},
+                  {"source_dtype", report.source_dtype},
+                  {"vocab_size", report.vocab_size},
+                  {"hidden_size", report.hidden_size},
+                  {"nonfinite", report.nonfinite},
+                  {"device", report.device},
+                  {"threads", report.threads},
+                  {"seconds", report.seconds},
+                  {"bytes_read", report.bytes_read},
+                  {"bytes_written", report.bytes_written},
+                  {"gamma", json_of(report.gamma)},
+                  {"centroid", json_of(report.centroid)},
+                  {"centered", std::move(centered)},
+                  {"check", nullptr},
+                  {"warnings", json_of(report.warnings)}};
+  // All but ASCII escaped: a name may hold what a terminal would take for a command.
+  constexpr bool ensure_ascii = true;
+  return json.dump(2, ' ', ensure_ascii) + "\n";
+}
+
+std::string human_report(const Report& report) {
+  return source_lines(report) + gamma_lines(report.gamma) + centroid_lines(report) +
+         centered_lines(report) + effort_line(report);
+}
+
+}  // namespace gamma_extract::cli

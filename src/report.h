@@ -8,11 +8,13 @@
 /// The report of a run, for a program and for a person.
 namespace gamma_extract::cli {
 
-/// One JSON object and a newline, keys in the order of the contract; bytes that are no UTF-8 as
-/// U+FFFD.
+/// One JSON object and a newline, keys in a fixed order. Figures have as many digits as it takes to
+/// read the same float64 again; an absent one is null, never NaN. Bytes that are no UTF-8 stand as
+/// U+FFFD, as they do in the files' metadata. The text is ASCII, the rest stands as \uXXXX.
 std::string json_report(const Report& report);
 
-/// Some lines of text, figures to the digits that the notebook prints.
+/// Some lines of text, figures to the digits that the notebook prints, absent ones as "n/a". ASCII,
+/// but for names that are not. Warnings are not among them: they were printed as they came up.
 std::string human_report(const Report& report);
 
 }  // namespace gamma_extract::cli
