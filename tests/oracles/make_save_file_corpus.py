@@ -1,4 +1,4 @@
-"""Makes tests/data/save_file: what safetensors.torch.save_file writes for one tensor, byte for byte.
+"""Makes tests/data/save_file: what safetensors.torch.save_file writes for a single tensor.
 
 Each file holds one tensor, with no metadata or exactly one entry of it (of several, the order would
 be random). manifest.json lists the key, dtype, shape, metadata and data offset of each, so that the
