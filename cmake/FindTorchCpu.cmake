@@ -5,6 +5,15 @@
 # program needs libtorch_cpu and libc10 alone.
 #
 # GAMMA_EXTRACT_LIBTORCH names the root where it is not the system's.
+
+# What an earlier configure found in another root is no answer.
+if(NOT GAMMA_EXTRACT_LIBTORCH STREQUAL "${TorchCpu_ROOT_SEARCHED}")
+  unset(TorchCpu_INCLUDE_DIR CACHE)
+  unset(TorchCpu_LIBRARY CACHE)
+  unset(TorchCpu_C10_LIBRARY CACHE)
+endif()
+set(TorchCpu_ROOT_SEARCHED "${GAMMA_EXTRACT_LIBTORCH}" CACHE INTERNAL "")
+
 if(GAMMA_EXTRACT_LIBTORCH)
   set(_torch_search PATHS ${GAMMA_EXTRACT_LIBTORCH} NO_DEFAULT_PATH)
 endif()

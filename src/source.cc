@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "gamma_extract/error.h"
+
 namespace gamma_extract {
 namespace {
 

@@ -7,8 +7,6 @@
 #include <span>
 #include <string>
 
-#include "gamma_extract/error.h"
-
 struct stat;
 
 /// Bytes at an offset of a file.
@@ -17,6 +15,8 @@ struct stat;
 /// gives SIGBUS, and the tail of its last page reads as zeros without a word; network file systems
 /// fail in ways of their own. A short read can be reported, and here it always is.
 namespace gamma_extract {
+
+enum class Fault : std::uint8_t;  // gamma_extract/error.h
 
 /// Owns a file descriptor and closes it. Move-only.
 class Descriptor {
