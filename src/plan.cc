@@ -27,8 +27,8 @@ Plan::Plan(const ExtractOptions& options, const Observer& observer)
       checkpoint_(options.model),
       choice_(choose_unembedding(checkpoint_, options.tensor)),
       name_(model_name(options.model, options.slug)),
-      shard_(checkpoint_.shard_path(choice_.tensor)),
-      matrix_(stored_matrix(shard_, choice_.tensor)),
+      shard_(checkpoint_.open_shard(choice_.tensor)),
+      matrix_(stored_matrix(*shard_, choice_.tensor)),
       layout_(matrix_.rows(), matrix_.columns()),
       file_names_{"gamma_" + name_.slug + ".safetensors", "gamma_centroid_mu.safetensors",
                   "gamma_centered_" + name_.slug + ".safetensors"} {
@@ -46,7 +46,7 @@ void Plan::warn(std::string text, const Observer& observer) {
 
 std::optional<MatrixSource> Plan::compared() const noexcept {
   if (!compared_matrix_) return std::nullopt;
-  return MatrixSource{&*compared_shard_, &*compared_matrix_};
+  return MatrixSource{&compared_shard_->source, &*compared_matrix_};
 }
 
 safetensors::Dtype Plan::dtype(File file) const noexcept {
@@ -99,15 +99,15 @@ void Plan::require_replaceable(const std::optional<std::string>& mu_sha256) cons
 }
 
 void Plan::require_unchanged() const {
-  shard_.require_unchanged();
-  if (compared_shard_) compared_shard_->require_unchanged();
+  shard_->source.require_unchanged();
+  if (compared_shard_) compared_shard_->source.require_unchanged();
 }
 
 /// Head and embedding are both there though the config ties them: opens the embedding, if the two
 /// can be compared at all.
 void Plan::open_compared(const Observer& observer) {
   if (!choice_.compare_with) return;
-  compared_shard_.emplace(checkpoint_.shard_path(*choice_.compare_with));
+  compared_shard_ = checkpoint_.open_shard(*choice_.compare_with);
   compared_matrix_ = stored_matrix(*compared_shard_, *choice_.compare_with);
   const auto& head = matrix_.tensor;
   const auto& embedding = compared_matrix_->tensor;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,6 @@
 #include "gamma_extract/model_name.h"
 #include "gamma_extract/output_set.h"
 #include "gamma_extract/safetensors.h"
-#include "gamma_extract/source.h"
 #include "gamma_extract/unembedding.h"
 
 /// What is known before any arithmetic: the input, the names of the output, and that nothing stands
@@ -43,7 +43,7 @@ class Plan {
   [[nodiscard]] const BlockLayout& layout() const noexcept { return layout_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
-  [[nodiscard]] MatrixSource source() const noexcept { return {&shard_, &matrix_}; }
+  [[nodiscard]] MatrixSource source() const noexcept { return {&shard_->source, &matrix_}; }
   /// The embedding that is to be compared with the head that was taken, if any.
   [[nodiscard]] std::optional<MatrixSource> compared() const noexcept;
 
@@ -74,11 +74,11 @@ class Plan {
   Checkpoint checkpoint_;
   Choice choice_;
   ModelName name_;
-  Source shard_;
+  std::shared_ptr<const Shard> shard_;
   StoredMatrix matrix_;
   BlockLayout layout_;
   std::array<std::string, all_files.size()> file_names_;
-  std::optional<Source> compared_shard_;
+  std::shared_ptr<const Shard> compared_shard_;
   std::optional<StoredMatrix> compared_matrix_;
   std::vector<std::string> warnings_;
 };
