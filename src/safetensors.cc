@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <vector>
 
 #include "gamma_extract/error.h"
 #include "header_builder.h"
+#include "header_text.h"
 
 namespace gamma_extract::safetensors {
 namespace {
@@ -29,6 +30,7 @@ const DtypeInfo& info(Dtype dtype) {
 }
 
 constexpr std::uint64_t length_bytes = 8;
+constexpr std::uint64_t block_bytes = 1U << 18U;
 constexpr std::string_view git_lfs_start = "version https://git-lfs";
 
 void require_no_git_lfs_pointer(const Source& source) {
@@ -130,9 +132,16 @@ Header read_header(const Source& source) {
   const std::uint64_t length = read_length(source);
   const std::string file = source.path().string();
   require_header_length(length, source.size(), file);
-  std::string text(length, '\0');
-  source.read_at(length_bytes, std::as_writable_bytes(std::span(text)));
-  return parse_header(text, source.size(), file);
+  std::vector<char> block(std::min(length, block_bytes));
+  const std::uint64_t end = length_bytes + length;
+  std::uint64_t position = length_bytes;
+  const auto next_block = [&]() -> std::string_view {
+    const std::size_t count = std::min<std::uint64_t>(block.size(), end - position);
+    source.read_at(position, std::as_writable_bytes(std::span(block).first(count)));
+    position += count;
+    return {block.data(), count};
+  };
+  return parse_blocks(next_block, length, source.size(), file);
 }
 
 }  // namespace gamma_extract::safetensors

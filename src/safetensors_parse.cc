@@ -16,6 +16,7 @@
 #include "gamma_extract/error.h"
 #include "gamma_extract/safetensors.h"
 #include "header_builder.h"
+#include "header_text.h"
 
 // From JSON to the calls of HeaderBuilder: the rules about JSON, and about what may stand where.
 namespace gamma_extract::safetensors {
@@ -68,7 +69,7 @@ class OpenKeys {
   std::vector<std::size_t> starts_;
 };
 
-// Receives the events of nlohmann's parser. Every event returns true: what is wrong is thrown.
+// Receives the events of nlohmann's parser. Returns true: what breaks a rule is thrown.
 class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderEvents(HeaderBuilder& builder) : builder_(builder) {}
@@ -93,11 +94,10 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override;
   bool start_array(std::size_t elements) override;
   bool end_array() override;
-  bool parse_error(std::size_t position, const std::string& last_token,
-                   const nlohmann::detail::exception& error) override;
-
-  // Where the text stopped being JSON: the number of bytes read until then.
-  [[nodiscard]] std::size_t error_position() const noexcept { return error_position_; }
+  bool parse_error(std::size_t /*position*/, const std::string& /*last_token*/,
+                   const nlohmann::detail::exception& /*error*/) override {
+    return false;
+  }
 
  private:
   enum class Place : std::uint8_t { file, header, metadata, tensor, shape, offsets, ignored };
@@ -116,7 +116,6 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   std::vector<Place> places_{Place::file};
   bool in_metadata_ = false;  // the last key of the header was __metadata__
   Field field_ = unknown_field;
-  std::size_t error_position_ = 0;
 };
 
 bool HeaderEvents::number_unsigned(number_unsigned_t value) {
@@ -191,12 +190,6 @@ bool HeaderEvents::key(string_t& key) {
   return true;
 }
 
-bool HeaderEvents::parse_error(std::size_t position, const std::string& /*last_token*/,
-                               const nlohmann::detail::exception& /*error*/) {
-  error_position_ = position;
-  return false;
-}
-
 bool HeaderEvents::enter(Place place) {
   // The first place is the file itself.
   if (places_.size() > max_depth) {
@@ -267,43 +260,25 @@ std::string HeaderEvents::key_of(OpenKeys::Hash hash) const {
   return is_it(metadata_key) ? "the key " + quoted(metadata_key) : "a key that is not known";
 }
 
-bool is_utf8(std::string_view text) {
-  try {
-    (void)nlohmann::json(text).dump();
-    return true;
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-}
-
-[[noreturn]] void fail_not_json(std::string_view text, std::size_t position,
-                                std::string_view file) {
-  if (!is_utf8(text)) {
-    fail(Fault::header_not_utf8, "{}: header: it is not UTF-8; {}", file, damaged);
-  }
-  fail(Fault::header_not_json, "{}: header: it is not JSON from its byte {} on; {}", file, position,
-       damaged);
-}
-
-// nlohmann's parser skips a byte order mark, and takes a NUL for the end of the text.
-void require_no_mark_or_nul(std::string_view text, std::string_view file) {
-  if (text.starts_with("\xef\xbb\xbf")) {
-    fail(Fault::header_not_json, "{}: header: it begins with a byte order mark; {}", file, damaged);
-  }
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    fail(Fault::header_not_json, "{}: header: its byte {} is NUL; {}", file, nul + 1, damaged);
-  }
-}
-
 }  // namespace
 
-Header parse_header(std::string_view text, std::uint64_t file_bytes, std::string_view file) {
-  require_header_length(text.size(), file_bytes, file);
-  require_no_mark_or_nul(text, file);
-  HeaderBuilder builder(file, sizeof(std::uint64_t) + text.size(), file_bytes);
+Header parse_blocks(const HeaderText::NextBlock& next_block, std::uint64_t header_bytes,
+                    std::uint64_t file_bytes, std::string_view file) {
+  require_header_length(header_bytes, file_bytes, file);
+  HeaderText text(next_block, file);
+  HeaderBuilder builder(file, sizeof(std::uint64_t) + header_bytes, file_bytes);
   HeaderEvents events(builder);
-  if (!nlohmann::json::sax_parse(text, &events)) fail_not_json(text, events.error_position(), file);
+  if (!nlohmann::json::sax_parse(text.begin(), HeaderText::end(), &events)) {
+    text.finish_character();
+    fail(Fault::header_not_json, "{}: header: it is not JSON at its byte {}; {}", file,
+         text.position(), damaged);
+  }
   return builder.finish();
+}
+
+Header parse_header(std::string_view text, std::uint64_t file_bytes, std::string_view file) {
+  const std::size_t header_bytes = text.size();
+  return parse_blocks([&text] { return std::exchange(text, {}); }, header_bytes, file_bytes, file);
 }
 
 }  // namespace gamma_extract::safetensors

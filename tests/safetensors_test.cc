@@ -213,6 +213,7 @@ TEST(SafetensorsHeaderTest, HeaderIsJson) {
 
 TEST(SafetensorsHeaderTest, ByteOrderMarkIsRefused) {
   EXPECT_FAULT(parse("\xef\xbb\xbf{}"), header_not_json);
+  EXPECT_EQ(parse(with_field("\"x\":\"\xef\xbb\xbf\""), 4).size(), 1U);
 }
 
 TEST(SafetensorsHeaderTest, NulIsRefused) {
@@ -222,6 +223,45 @@ TEST(SafetensorsHeaderTest, NulIsRefused) {
   }
   EXPECT_FAULT(parse(with_field(std::string_view("\"x\":\"\0\"", 7)), 4), header_not_json);
   EXPECT_EQ(parse(with_field(R"("x":"\u0000")"), 4).size(), 1U);
+}
+
+TEST(SafetensorsHeaderTest, Utf8IsDecidedByTheTableOfTheStandard) {
+  const auto refused = [](std::string_view bytes) {
+    EXPECT_FAULT(parse(with_field(fmt::format("\"x\":\"{}\"", bytes)), 4), header_not_utf8);
+  };
+  for (const std::string_view bytes :
+       {"\x80", "\xbf", "\xc1\x80", "\xc2", "\xc2\xc2\x80", "\xe0\x9f\xbf", "\xe2\x82",
+        "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x9f\x98",
+        "\xff"}) {
+    refused(bytes);
+  }
+  for (const std::string_view bytes :
+       {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
+        "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_EQ(parse(with_field(fmt::format("\"x\":\"{}\"", bytes)), 4).size(), 1U);
+  }
+}
+
+TEST(SafetensorsHeaderTest, WhiteSpaceBetweenTokensAndInStringsIsKept) {
+  const Header header = parse("{ \n \"__metadata__\" \t:  {\"a  \\\"  b\":\"  \\\\\"  \r\n }  }");
+  ASSERT_EQ(header.metadata_size(), 1U);
+  EXPECT_EQ(header.metadata_at(0).first, "a  \"  b");
+  EXPECT_EQ(header.metadata_at(0).second, "  \\");
+  EXPECT_FAULT(parse(with_shape("[1  1]"), 4), header_not_json);
+  EXPECT_FAULT(parse(with_field("\"x\":tr  ue"), 4), header_not_json);
+}
+
+TEST(SafetensorsHeaderTest, NumbersHaveALimit) {
+  EXPECT_EQ(parse(with_field("\"x\":0." + std::string(999'998, '1')), 4).size(), 1U);
+  EXPECT_FAULT(parse(with_field("\"x\":0." + std::string(999'999, '1')), 4), header_not_json);
+  EXPECT_FAULT(parse(std::string(1'000'001, 'a')), header_not_json);
+}
+
+TEST(SafetensorsHeaderTest, HeaderOfManyBlocks) {
+  std::string value;
+  for (int i = 0; i < 60'000; ++i) value += "é" + std::to_string(i);
+  const Header header = read(file_of(fmt::format(R"({{"__metadata__":{{"a":"{}"}}}})", value)));
+  EXPECT_EQ(header.metadata("a"), value);
 }
 
 TEST(SafetensorsHeaderTest, LoneSurrogatesAreRefused) {
@@ -362,10 +402,10 @@ TEST(SafetensorsHeaderTest, MessageNamesFileTensorAndValues) {
 }
 
 TEST(SafetensorsHeaderTest, LongNamesAreCutInMessages) {
-  const std::string json = "{\"" + repeated("é", 1'000'000) + "\":1}";
+  const std::string json = "{\"" + repeated("é", 100'000) + "\":1}";
   const std::string message = message_of(json);
   EXPECT_LT(message.size(), 500U);
-  EXPECT_NE(message.find("é...\" (2000000 bytes)"), std::string::npos) << message;
+  EXPECT_NE(message.find("é...\" (200000 bytes)"), std::string::npos) << message;
 }
 
 // ---- The data ---------------------------------------------------------------------------------
