@@ -40,11 +40,13 @@ void HeaderBuilder::begin_tensor(std::string_view name) {
 }
 
 void HeaderBuilder::dtype(std::string_view name) {
-  fields_.dtype = dtype_of(name);
-  if (!fields_.dtype) {
+  const std::optional<Dtype> known = dtype_of(name);
+  if (!known) {
     refuse_tensor(Fault::tensor_dtype_unknown,
                   fmt::format("dtype {} is not one of the format's", quoted(name)));
   }
+  fields_.has_dtype = true;
+  fields_.dtype = *known;
 }
 
 void HeaderBuilder::begin_shape() {
@@ -89,36 +91,36 @@ void HeaderBuilder::end_tensor() {
        .end = fields_.offsets[1],
        .first_dimension = fields_.first_dimension,
        .rank = static_cast<std::uint32_t>(header_.dimensions_.size() - fields_.first_dimension),
-       .dtype = *fields_.dtype});
+       .dtype = fields_.dtype});
 }
 
 void HeaderBuilder::require_fields() const {
   const auto require = [this](bool present, std::string_view field) {
     if (!present) refuse_tensor(Fault::tensor_field_missing, fmt::format("it has no {}", field));
   };
-  require(fields_.dtype.has_value(), "dtype");
+  require(fields_.has_dtype, "dtype");
   require(fields_.has_shape, "shape");
   require(fields_.offset_count > 0, "data_offsets");
 }
 
 void HeaderBuilder::require_size() const {
   const auto [begin, end] = fields_.offsets;
-  const auto size = checked_product(fields_.elements, bits(*fields_.dtype));  // in bits
+  const auto size = checked_product(fields_.elements, bits(fields_.dtype));  // in bits
   if (!size) {
     refuse_tensor(Fault::tensor_size_overflow,
                   fmt::format("shape {} of {} has more bits than 64 bits can count", shape_text(),
-                              name(*fields_.dtype)));
+                              name(fields_.dtype)));
   }
   if (*size % 8 != 0) {
     refuse_tensor(Fault::tensor_misaligned,
                   fmt::format("shape {} of {} has {} bits, which fill no whole number of bytes",
-                              shape_text(), name(*fields_.dtype), *size));
+                              shape_text(), name(fields_.dtype), *size));
   }
   if (end - begin != *size / 8) {
     refuse_tensor(
         Fault::tensor_size_mismatch,
         fmt::format("data_offsets [{}, {}] hold {} bytes, but shape {} of {} needs {}", begin, end,
-                    end - begin, shape_text(), name(*fields_.dtype), *size / 8));
+                    end - begin, shape_text(), name(fields_.dtype), *size / 8));
   }
 }
 
@@ -140,7 +142,7 @@ std::uint64_t HeaderBuilder::contiguous_end() const {
   const std::deque<Header::Entry>& entries = header_.entries_;
   std::vector<std::uint32_t> order(entries.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::sort(order.begin(), order.end(), [&entries](std::uint32_t left, std::uint32_t right) {
+  std::ranges::sort(order, [&entries](std::uint32_t left, std::uint32_t right) {
     return std::tie(entries[left].begin, entries[left].end) <
            std::tie(entries[right].begin, entries[right].end);
   });

@@ -58,7 +58,8 @@ class HeaderBuilder {
  private:
   /// What is known of the tensor that is being read.
   struct Fields {
-    std::optional<Dtype> dtype;
+    bool has_dtype = false;
+    Dtype dtype = Dtype::F32;
     bool has_shape = false;
     std::optional<std::uint64_t> elements = 1;  // nothing once the product has overflowed
     std::size_t offset_count = 0;

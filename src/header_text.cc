@@ -19,7 +19,7 @@ bool Utf8Check::take(unsigned char byte) noexcept {
   // Table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing past U+10FFFF.
   if (byte < 0x80) return true;
   if (byte < 0xc2 || byte > 0xf4) return false;
-  missing_ = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+  missing_ = 1U + unsigned{byte >= 0xe0} + unsigned{byte >= 0xf0};
   if (byte == 0xe0) least_ = 0xa0;
   if (byte == 0xed) most_ = 0x9f;
   if (byte == 0xf0) least_ = 0x90;

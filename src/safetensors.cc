@@ -52,7 +52,7 @@ std::uint64_t read_length(const Source& source) {
   std::array<std::uint8_t, length_bytes> bytes{};
   source.read_at(0, std::as_writable_bytes(std::span(bytes)));
   std::uint64_t length = 0;
-  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) length = length << 8U | *byte;
+  for (std::size_t i = 0; i < length_bytes; ++i) length |= std::uint64_t{bytes.at(i)} << (8 * i);
   return length;
 }
 
@@ -67,8 +67,7 @@ std::uint64_t bits(Dtype dtype) {
 }
 
 std::optional<Dtype> dtype_of(std::string_view name) {
-  const auto* const found = std::find_if(dtypes.begin(), dtypes.end(),
-                                         [name](const DtypeInfo& one) { return one.name == name; });
+  const auto* const found = std::ranges::find(dtypes, name, &DtypeInfo::name);
   if (found == dtypes.end()) return std::nullopt;
   return static_cast<Dtype>(found - dtypes.begin());
 }
@@ -101,7 +100,7 @@ std::optional<Tensor> Header::find(std::string_view name) const {
 }
 
 std::pair<std::string_view, std::string_view> Header::metadata_at(std::size_t index) const {
-  return {metadata_[2 * index], metadata_[2 * index + 1]};
+  return {metadata_[2 * index], metadata_[(2 * index) + 1]};
 }
 
 std::optional<std::string> Header::metadata(std::string_view key) const {

@@ -102,7 +102,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
  private:
   enum class Place : std::uint8_t { file, header, metadata, tensor, shape, offsets, ignored };
   [[nodiscard]] Place place() const { return places_.back(); }
-  bool refuse_unless_ignored(std::string_view found) const;
+  [[nodiscard]] bool refuse_unless_ignored(std::string_view found) const;
   bool enter(Place place);
   void leave() { places_.pop_back(); }
   [[noreturn]] void refuse_header(Fault fault, std::string_view why) const;
@@ -144,8 +144,7 @@ bool HeaderEvents::start_object(std::size_t /*elements*/) {
   keys_.open();
   if (place() == Place::file) return enter(Place::header);
   if (place() == Place::header) return enter(in_metadata_ ? Place::metadata : Place::tensor);
-  refuse_unless_ignored("an object");
-  return enter(Place::ignored);
+  return refuse_unless_ignored("an object") && enter(Place::ignored);
 }
 
 bool HeaderEvents::start_array(std::size_t /*elements*/) {
@@ -157,8 +156,7 @@ bool HeaderEvents::start_array(std::size_t /*elements*/) {
     builder_.begin_offsets();
     return enter(Place::offsets);
   }
-  refuse_unless_ignored("an array");
-  return enter(Place::ignored);
+  return refuse_unless_ignored("an array") && enter(Place::ignored);
 }
 
 bool HeaderEvents::end_object() {
@@ -182,9 +180,7 @@ bool HeaderEvents::key(string_t& key) {
   } else if (place() == Place::metadata) {
     builder_.metadata_key(key);
   } else if (place() == Place::tensor) {
-    const auto* const known =
-        std::find_if(known_fields.begin(), known_fields.end(),
-                     [&key](const KnownField& field) { return field.name == key; });
+    const auto* const known = std::ranges::find(known_fields, key, &KnownField::name);
     field_ = static_cast<Field>(known - known_fields.begin());
   }
   return true;
