@@ -2,6 +2,7 @@
 #define GAMMA_EXTRACT_DIRECTORY_LOCK_H_
 
 #include <functional>
+#include <utility>
 
 #include "gamma_extract/stop.h"
 
@@ -28,6 +29,9 @@ class DirectoryLock {
   /// The wait polls. A flock that blocks would miss a stop which is asked for just before it
   /// sleeps, or whose signal is handled by another thread.
   DirectoryLock(int directory, const StopFlag& stop, const std::function<void()>& long_wait);
+  DirectoryLock(DirectoryLock&& other) noexcept
+      : directory_(other.directory_), held_(std::exchange(other.held_, false)) {}
+  DirectoryLock& operator=(DirectoryLock&&) = delete;
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
   ~DirectoryLock();

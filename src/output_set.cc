@@ -82,8 +82,7 @@ class OutputSet::State {
  private:
   bool open_and_stage();
   bool open_directory();
-  [[nodiscard]] std::function<void()> tell_of_wait() const;
-  void warn_of_no_locks();
+  [[nodiscard]] DirectoryLock lock_directory();
   void create_file(std::size_t index);
   void close_files();
   void rename_files(Replacements& replacements);
@@ -108,14 +107,10 @@ class OutputSet::State {
 bool OutputSet::State::open_and_stage() {
   stop_.check();
   if (!open_directory()) return false;
-  const DirectoryLock lock(directory_.get(), stop_, tell_of_wait());
-  if (lock.held()) {
-    remove_dead_staging(directory_.get());
-  } else {
-    warn_of_no_locks();
-  }
+  const DirectoryLock lock = lock_directory();
+  if (lock.held()) remove_dead_staging(directory_.get());
   try {
-    staging_.emplace(directory_.get());
+    staging_.emplace(directory_.get(), lock.held());
   } catch (const std::system_error& error) {
     if (error.code().value() == ENOENT) return false;
     fail_to_write(path_, error.code().value(), "create files in it");
@@ -137,17 +132,16 @@ bool OutputSet::State::open_directory() {
   return false;
 }
 
-std::function<void()> OutputSet::State::tell_of_wait() const {
-  return [this] {
-    warn_(
-        fmt::format("{}: another process has locked it; waiting until it is done", path_.string()));
+DirectoryLock OutputSet::State::lock_directory() {
+  const auto tell = [this](std::string_view what) {
+    warn_(fmt::format("{}: {}", path_.string(), what));
   };
-}
-
-void OutputSet::State::warn_of_no_locks() {
-  if (std::exchange(warned_of_no_locks_, true)) return;
-  warn_(fmt::format("{}: this file system has no locks; do not run two at once here",
-                    path_.string()));
+  DirectoryLock lock(directory_.get(), stop_,
+                     [&] { tell("another process has locked it; waiting until it is done"); });
+  if (!lock.held() && !std::exchange(warned_of_no_locks_, true)) {
+    tell("this file system has no locks; do not run two at once here");
+  }
+  return lock;
 }
 
 void OutputSet::State::create_file(std::size_t index) {
@@ -178,7 +172,7 @@ void OutputSet::State::write_at(std::size_t index, std::uint64_t offset,
 void OutputSet::State::commit(const std::function<void()>& recheck) {
   close_files();
   {
-    const DirectoryLock lock(directory_.get(), stop_, tell_of_wait());
+    const DirectoryLock lock = lock_directory();
     stop_.check();
     recheck();
     Replacements replacements(staging_->descriptor(), directory_.get());
@@ -232,15 +226,19 @@ void OutputSet::State::sync_directories() {
 
 // Throws only if something could not be undone.
 void OutputSet::State::undo(Replacements& replacements, const std::exception& reason) {
+  const bool old_files_kept = replacements.reversible();
   const std::vector<std::string> stuck = replacements.undo();
   if (stuck.empty()) return;
-  staging_->keep();
   created_.keep();
-  fail(
-      Fault::output_unwritable,
-      "{}: {} could not be put back after an error ({}), and the other files are the old ones; run "
-      "again, with --force if it was given; old files that were kept are in {} until then",
-      path_.string(), fmt::join(stuck, ", "), reason.what(), staging_->name());
+  std::string kept;
+  if (old_files_kept) {
+    staging_->keep();
+    kept = fmt::format("; until then the old files are in {}", staging_->name());
+  }
+  fail(Fault::output_unwritable,
+       "{}: new and old files are mixed now: after an error ({}) these could not be put back: {}; "
+       "run again, with --force if it was given{}",
+       path_.string(), reason.what(), fmt::join(stuck, ", "), kept);
 }
 
 OutputSet::OutputSet(std::filesystem::path directory, std::vector<PlannedFile> files,

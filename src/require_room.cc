@@ -4,9 +4,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <filesystem>
 #include <limits>
+#include <span>
 
 #include "gamma_extract/error.h"
 #include "gamma_extract/output_set.h"

@@ -5,14 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <random>
+#include <string>
 #include <string_view>
 #include <system_error>
 
 #include "directory_lock.h"
+#include "gamma_extract/source.h"
 
 namespace gamma_extract {
 namespace {
@@ -45,6 +47,7 @@ template <class Visit>
 void for_each_entry(int directory, Visit visit) noexcept {
   // A descriptor of its own: reading moves the position of the one it is given.
   Descriptor descriptor = open_directory(directory, ".");
+  if (descriptor.get() < 0) return;
   const auto close = [](DIR* stream) { ::closedir(stream); };
   const std::unique_ptr<DIR, decltype(close)> stream(::fdopendir(descriptor.get()), close);
   if (!stream) return;
@@ -55,35 +58,33 @@ void for_each_entry(int directory, Visit visit) noexcept {
   }
 }
 
-void remove_file(int directory, const char* name) noexcept {
-  struct stat status {};
-  if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
-  if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) ::unlinkat(directory, name, 0);
-}
-
 void remove_directory(int parent, const char* name, int directory) noexcept {
-  for_each_entry(directory, [directory](const char* file) { remove_file(directory, file); });
+  // This removes no directory: there unlinkat fails without AT_REMOVEDIR.
+  for_each_entry(directory, [directory](const char* file) { ::unlinkat(directory, file, 0); });
   ::unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 }  // namespace
 
-StagingDirectory::StagingDirectory(int parent) : parent_(parent) {
+StagingDirectory::StagingDirectory(int parent, bool lock) : parent_(parent) {
+  int error_number = create();
+  if (error_number == 0 && lock && try_lock(descriptor_.get()) != LockResult::taken) {
+    error_number = ENOLCK;
+  }
+  if (error_number == 0) return;
+  ::unlinkat(parent, name_.c_str(), AT_REMOVEDIR);
+  throw std::system_error(error_number, std::generic_category());
+}
+
+int StagingDirectory::create() {
   int error_number = EEXIST;
   for (int i = 0; i < max_attempts && error_number == EEXIST; ++i) {
     name_ = random_name();
-    error_number = ::mkdirat(parent, name_.c_str(), 0700) == 0 ? 0 : errno;
+    error_number = ::mkdirat(parent_, name_.c_str(), 0700) == 0 ? 0 : errno;
   }
-  if (error_number == 0) {
-    descriptor_ = open_directory(parent, name_.c_str());
-    if (descriptor_.get() < 0) {
-      error_number = errno;
-      ::unlinkat(parent, name_.c_str(), AT_REMOVEDIR);
-    }
-  }
-  if (error_number != 0) throw std::system_error(error_number, std::generic_category());
-  // Where there are no locks no run removes what it finds, so that this one is safe without.
-  try_lock(descriptor_.get());
+  if (error_number != 0) return error_number;
+  descriptor_ = open_directory(parent_, name_.c_str());
+  return descriptor_.get() < 0 ? errno : 0;
 }
 
 StagingDirectory::~StagingDirectory() {

@@ -1,6 +1,8 @@
 #include "write_failure.h"
 
 #include <cerrno>
+#include <filesystem>
+#include <string_view>
 
 #include "gamma_extract/error.h"
 

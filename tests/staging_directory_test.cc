@@ -25,7 +25,7 @@ class StagingDirectoryTest : public ::testing::Test {
 };
 
 TEST_F(StagingDirectoryTest, IsPrivateAndLocked) {
-  const StagingDirectory staging(descriptor_.get());
+  const StagingDirectory staging(descriptor_.get(), true);
   const fs::path path = directory_ / staging.name();
   EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_all);
   const Descriptor other(::open(path.c_str(), O_RDONLY | O_DIRECTORY));
@@ -34,7 +34,7 @@ TEST_F(StagingDirectoryTest, IsPrivateAndLocked) {
 
 TEST_F(StagingDirectoryTest, RemovesItselfAndItsFiles) {
   {
-    const StagingDirectory staging(descriptor_.get());
+    const StagingDirectory staging(descriptor_.get(), true);
     for (int i = 0; i < 1000; ++i) {
       write_file(directory_ / staging.name() / std::to_string(i), "content");
     }
@@ -45,7 +45,7 @@ TEST_F(StagingDirectoryTest, RemovesItselfAndItsFiles) {
 TEST_F(StagingDirectoryTest, KeepsIfTold) {
   std::string name;
   {
-    StagingDirectory staging(descriptor_.get());
+    StagingDirectory staging(descriptor_.get(), true);
     name = staging.name();
     write_file(directory_ / name / "a", "old");
     staging.keep();
@@ -60,7 +60,7 @@ TEST_F(StagingDirectoryTest, ParentWasRemoved) {
   const Descriptor gone(::open((directory_ / "gone").c_str(), O_RDONLY | O_DIRECTORY));
   fs::remove(directory_ / "gone");
   try {
-    const StagingDirectory staging(gone.get());
+    const StagingDirectory staging(gone.get(), true);
     ADD_FAILURE();
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code().value(), ENOENT);
@@ -68,7 +68,7 @@ TEST_F(StagingDirectoryTest, ParentWasRemoved) {
 }
 
 TEST_F(StagingDirectoryTest, DeadOnesAreRemovedAndLiveOnesStay) {
-  const StagingDirectory live(descriptor_.get());
+  const StagingDirectory live(descriptor_.get(), true);
   write_file(directory_ / live.name() / "a", "growing");
   write_file(directory_ / ".gamma-extract-abc123" / "a", "dead");
   fs::create_directory(directory_ / ".gamma-extract-000000");
