@@ -70,8 +70,10 @@ def main():
     measured = {"norm": np.linalg.norm(mu), "mean": mu.mean(), "std": mu.std(ddof=1)}
     rows += [(f"centroid {key}", measured[key], text) for key, text in published.CENTROID.items()]
     rows += [(f"gamma {key} norm", norm_figures(gamma)[key], text) for key, text in published.GAMMA_NORM.items()]
-    rows += [(f"centered {key} norm", norm_figures(centered)[key], text) for key, text in published.CENTERED_NORM.items()]
-    rows += [(f"centered norm of id {i}", centered[i], text) for i, text in enumerate(published.CENTERED_NORMS_OF_FIRST)]
+    rows += [(f"centered {key} norm", norm_figures(centered)[key], text)
+             for key, text in published.CENTERED_NORM.items()]
+    rows += [(f"centered norm of id {i}", centered[i], text)
+             for i, text in enumerate(published.CENTERED_NORMS_OF_FIRST)]
     found = {name: value for name, value, _ in rows}
     rows += [(f"notebook: {name}", found[name], text) for name, text in published.NOTEBOOK.items()]
 
