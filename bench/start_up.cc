@@ -1,6 +1,5 @@
-// libtorch's bare start-up: a program that is linked with the libtorch of the build and makes one
-// tensor.
-#include <ATen/core/Tensor.h>
+// libtorch's bare start-up: a program linked with the build's libtorch that makes one tensor.
+#include <ATen/core/ivalue.h>  // IWYU pragma: keep (zeros.h of 1.13 needs it, for clang)
 #include <ATen/ops/zeros.h>
 
 int main() {
