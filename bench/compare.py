@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from checkpoint_file import find_matrix
-from measured_run import machine, measure, scratch_directory, warm
+from measured_run import executable, machine, measure, scratch_directory, warm
 
 HERE = Path(__file__).resolve().parent
 PARTS = ["floor", "start_up", "program", "peer"]
@@ -24,16 +24,23 @@ def parse_arguments():
     build = HERE.parent / "build"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="a checkpoint's directory")
-    parser.add_argument("--program", type=Path, default=build / "src" / "gamma-extract")
+    parser.add_argument("--program", default=build / "src" / "gamma-extract")
     parser.add_argument("--options", default="", help="more options for the program, such as '--threads 1'")
-    parser.add_argument("--floor", type=Path, default=build / "bench" / "floor")
-    parser.add_argument("--start-up", type=Path, default=build / "bench" / "start_up")
+    parser.add_argument("--floor", default=build / "bench" / "floor")
+    parser.add_argument("--start-up", default=build / "bench" / "start_up")
     parser.add_argument("--python", default=sys.executable, help="the peer's interpreter, with numpy and safetensors")
     parser.add_argument("--work", type=Path, help="where the outputs are written (default: inside build/)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--peer-rounds", type=int, default=3)
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated: %(default)s")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    try:
+        for name in "program", "floor", "start_up":
+            if name in arguments.parts.split(",") or name == "floor":
+                setattr(arguments, name, executable(getattr(arguments, name)))
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return arguments
 
 
 class Comparison:

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from checkpoint_file import read_header
-from measured_run import measure, scratch_directory
+from measured_run import executable, measure, scratch_directory
 
 LABEL = "identity"
 FILES = ["gamma_centroid_mu.safetensors", f"gamma_{LABEL}.safetensors", f"gamma_centered_{LABEL}.safetensors"]
@@ -35,7 +35,7 @@ def data_sha256(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=Path, nargs="+", required=True)
+    parser.add_argument("--program", type=executable, nargs="+", required=True)
     parser.add_argument("--model", type=Path, nargs="+", required=True)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--options", default="", help="more options for the program")

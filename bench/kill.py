@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoint_file import find_matrix
-from measured_run import machine, scratch_directory, warm
+from measured_run import executable, machine, scratch_directory, warm
 
 LABEL = "killed"
 NAMES = ["gamma_centroid_mu.safetensors", f"gamma_{LABEL}.safetensors", f"gamma_centered_{LABEL}.safetensors"]
@@ -204,7 +204,7 @@ def run_all(trial, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--program", type=executable, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--options", default="", help="more options for the program")
     parser.add_argument("--moments", type=int, default=25)

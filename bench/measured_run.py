@@ -1,5 +1,6 @@
 """One command, run and measured. Standard library only."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -33,6 +34,14 @@ def measure(command):
             text = words.read().decode(errors="replace")
             sys.exit(f"{' '.join(map(str, command))}: ended with {process.returncode}\n{text}")
     return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+
+
+def executable(path):
+    """The path of a program, for argparse, made absolute."""
+    found = Path(path).resolve()
+    if not os.access(found, os.X_OK) or found.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is no program that can be run; build it first")
+    return found
 
 
 def warm(path):

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from checkpoint_file import find_matrix
-from measured_run import machine, measure, scratch_directory, warm
+from measured_run import executable, machine, measure, scratch_directory, warm
 
 LIMIT_MB, BYTES_A_ROW, SLACK_MB = 250, 16, 2
 
@@ -25,7 +25,7 @@ def median_peak(arguments, model, work):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--program", type=executable, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--larger", type=Path, required=True)
     parser.add_argument("--options", default="", help="more options for the program")
