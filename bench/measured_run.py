@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,9 @@ def machine():
 
 
 def scratch_directory(work):
-    """A fresh directory inside work, or inside the project's build directory; removed at the end."""
+    """A fresh directory inside work, or inside the project's build directory; removed at the end, also
+    where that comes by SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     parent = Path(work) if work else Path(__file__).resolve().parent.parent / "build"
     parent.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="bench-", dir=parent)
