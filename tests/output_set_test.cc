@@ -224,6 +224,14 @@ TEST_F(OutputSetTest, NothingIsLeftWithoutCommit) {
   EXPECT_THAT(names_in(directory_.path()), IsEmpty());
 }
 
+TEST_F(OutputSetTest, CommittedDirectoryStaysThoughItIsEmpty) {
+  files_ = {};
+  open();
+  set_->commit(accept_);
+  set_.reset();
+  EXPECT_TRUE(fs::exists(out_));
+}
+
 TEST_F(OutputSetTest, DirectoryThatExistedStaysWithoutCommit) {
   fs::create_directory(out_);
   out_ = out_ / "made";

@@ -130,6 +130,17 @@ TEST_F(ReplacementTest, LinkToAFileIsPutBack) {
   }
 }
 
+TEST_F(ReplacementTest, LinkToNothingOrToADirectoryIsReplaced) {
+  for (const auto* target : {"nowhere", "."}) {
+    fs::remove(out_ / "a");
+    write_file(staging_ / "a", "new a");
+    fs::create_symlink(target, out_ / "a");
+    EXPECT_EQ(replacements().replace("a"), 0);
+    EXPECT_EQ(read_file(out_ / "a"), "new a");
+    fs::remove(staging_ / "a");
+  }
+}
+
 TEST_F(ReplacementTest, WithoutExchangeAndLinksThereIsNoWayBack) {
   Replacements set = replacements({.renameat2 = no_exchange, .linkat = no_link});
   EXPECT_EQ(set.replace("c"), 0);
