@@ -1,6 +1,7 @@
 #ifndef GAMMA_EXTRACT_DIRECTORY_LOCK_H_
 #define GAMMA_EXTRACT_DIRECTORY_LOCK_H_
 
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -11,7 +12,7 @@
 /// one process exclude each other as two processes do.
 namespace gamma_extract {
 
-enum class LockResult {
+enum class LockResult : std::uint8_t {
   taken,
   busy,         ///< another holds it
   unsupported,  ///< this file system has no locks, or none on directories (as NFS)

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
+#include <memory>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -99,7 +100,7 @@ class OutputSet::State {
   // In the order in which they come to be; they go in the opposite one.
   CreatedDirectories created_;
   Descriptor directory_;
-  std::optional<StagingDirectory> staging_;
+  std::unique_ptr<StagingDirectory> staging_;
   std::vector<Descriptor> descriptors_;
 };
 
@@ -110,7 +111,7 @@ bool OutputSet::State::open_and_stage() {
   const DirectoryLock lock = lock_directory();
   if (lock.held()) remove_dead_staging(directory_.get());
   try {
-    staging_.emplace(directory_.get(), lock.held());
+    staging_ = std::make_unique<StagingDirectory>(directory_.get(), lock.held());
   } catch (const std::system_error& error) {
     if (error.code().value() == ENOENT) return false;
     fail_to_write(path_, error.code().value(), "create files in it");

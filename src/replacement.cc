@@ -46,7 +46,7 @@ int Replacements::replace(const std::string& name) {
   return error_number;
 }
 
-int Replacements::create(const std::string& name, Done& done) {
+int Replacements::create(const std::string& name, Done& done) const {
   done.way_back = WayBack::remove;
   if (calls_.renameat2(staging_, name.c_str(), directory_, name.c_str(), RENAME_NOREPLACE) == 0) {
     return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -43,15 +44,15 @@ class Replacements {
   std::vector<std::string> undo();
 
  private:
-  enum class WayBack { remove, exchange, rename_link, none };
+  enum class WayBack : std::uint8_t { remove, exchange, rename_link, none };
   struct Done {
     std::string name;
     WayBack way_back;
   };
 
-  int create(const std::string& name, Done& done);
+  int create(const std::string& name, Done& done) const;
   int replace_linked(const std::string& name, Done& done);
-  int undo(std::size_t index) const;
+  [[nodiscard]] int undo(std::size_t index) const;
   static std::string old_name(std::size_t index) { return ".old-" + std::to_string(index); }
 
   int staging_;

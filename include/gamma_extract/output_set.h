@@ -72,8 +72,8 @@ class OutputSet {
   void write_at(std::size_t index, std::uint64_t offset, std::span<const std::byte> bytes);
 
   /// Closes the files (with `fsync`, after they are on the disk), takes the lock, calls `recheck`,
-  /// which may refuse by throwing, and gives the files their names. If this throws, every name holds
-  /// what it held before, unless the text says which do not. A stop is noticed up to the last
+  /// which may refuse by throwing, and gives the files their names. If this throws, every name
+  /// holds what it held before, unless the text says which do not. A stop is noticed up to the last
   /// rename; one that is asked for later finds the files in place, and this returns.
   /// Called once.
   void commit(const std::function<void()>& recheck);
