@@ -3,6 +3,8 @@
 
 namespace gamma_extract {
 
-const matrix::Module& load_matrix_module() { return *gamma_extract_matrix(); }
+const matrix::Module& load_matrix_module() {
+  return *gamma_extract_matrix();
+}
 
 }  // namespace gamma_extract

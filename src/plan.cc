@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "gamma_extract/error.h"
@@ -122,14 +121,11 @@ void Plan::open_compared(const Observer& observer) {
 /// Everything that can be refused before the arithmetic.
 void Plan::require_writable() const {
   for (const std::filesystem::path& input : checkpoint_.files()) {
-    std::error_code missing;
-    if (!std::filesystem::is_regular_file(input, missing)) continue;
-    const Source source(input);
     for (const std::string& name : file_names_) {
-      if (!source.is_same_file(*options_.out / name)) continue;
+      const std::filesystem::path path = *options_.out / name;
+      if (!is_same_file(path, input)) continue;
       fail(Fault::output_is_input,
-           "{}: it is a file of the model itself; choose another --out or --name",
-           (*options_.out / name).string());
+           "{}: it is a file of the model itself; choose another --out or --name", path.string());
     }
   }
   require_replaceable(std::nullopt);

@@ -112,18 +112,16 @@ void Source::require_unchanged() const {
        path_.string());
 }
 
-bool Source::is_same_file(const std::filesystem::path& path) const {
+bool is_same_file(const std::filesystem::path& name, const std::filesystem::path& file) {
   const auto same = [](const struct stat& left, const struct stat& right) {
     return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
   };
-  // The name itself is compared, not what it links to: a link to the source may be replaced, unless
-  // it is the very link by which the source was opened.
   struct stat candidate {};
-  struct stat opened {};
+  struct stat target {};
   struct stat link {};
-  if (::lstat(path.c_str(), &candidate) != 0) return false;
-  if (::fstat(descriptor_.get(), &opened) == 0 && same(candidate, opened)) return true;
-  return ::lstat(path_.c_str(), &link) == 0 && same(candidate, link);
+  if (::lstat(name.c_str(), &candidate) != 0) return false;
+  return (::stat(file.c_str(), &target) == 0 && same(candidate, target)) ||
+         (::lstat(file.c_str(), &link) == 0 && same(candidate, link));
 }
 
 std::string read_text(const std::filesystem::path& path, std::uint64_t limit, Fault too_large) {

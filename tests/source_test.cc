@@ -112,20 +112,20 @@ TEST(SourceTest, RemovedWhileRead) {
   EXPECT_FAULT(source.require_unchanged(), file_changed);
 }
 
-TEST(SourceTest, KnowsItself) {
+TEST(IsSameFileTest, NamesAndLinks) {
   const TemporaryDirectory directory;
   write_file(directory / "blob", "abc");
   write_file(directory / "other", "abc");
   std::filesystem::create_symlink("blob", directory / "link");
   std::filesystem::create_symlink("blob", directory / "another_link");
   std::filesystem::create_hard_link(directory / "blob", directory / "hard_link");
-  const Source source(directory / "link");
-  EXPECT_TRUE(source.is_same_file(directory / "blob"));
-  EXPECT_TRUE(source.is_same_file(directory / "hard_link"));
-  EXPECT_TRUE(source.is_same_file(directory / "link"));
-  EXPECT_FALSE(source.is_same_file(directory / "another_link"));
-  EXPECT_FALSE(source.is_same_file(directory / "other"));
-  EXPECT_FALSE(source.is_same_file(directory / "missing"));
+  EXPECT_TRUE(is_same_file(directory / "blob", directory / "link"));
+  EXPECT_TRUE(is_same_file(directory / "hard_link", directory / "link"));
+  EXPECT_TRUE(is_same_file(directory / "link", directory / "link"));
+  EXPECT_FALSE(is_same_file(directory / "another_link", directory / "link"));
+  EXPECT_FALSE(is_same_file(directory / "other", directory / "link"));
+  EXPECT_FALSE(is_same_file(directory / "missing", directory / "link"));
+  EXPECT_FALSE(is_same_file(directory / "other", directory / "missing"));
 }
 
 TEST(SourceTest, ReadTextHasALimit) {

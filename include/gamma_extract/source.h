@@ -61,9 +61,6 @@ class Source {
   /// truncated, grown, rewritten or replaced meanwhile into an error.
   void require_unchanged() const;
 
-  /// Whether `path` is this file, or the link by which it was opened. A link to it is not.
-  [[nodiscard]] bool is_same_file(const std::filesystem::path& path) const;
-
  private:
   struct Identity {
     std::uint64_t device = 0;
@@ -79,6 +76,11 @@ class Source {
   Descriptor descriptor_;
   Identity identity_;
 };
+
+/// Whether the name `name` is the file that `file` leads to, or the very link `file`: then
+/// replacing `name` would replace the file. (A link to the file is another name, which may be
+/// replaced.)
+bool is_same_file(const std::filesystem::path& name, const std::filesystem::path& file);
 
 /// The whole of a small text file, such as config.json. Throws as Source does, and `too_large` if
 /// it has more than `limit` bytes.
