@@ -37,7 +37,7 @@ bool looks_like_hub_id(std::string_view text) {
   constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
   return !text.empty() && text.front() != '.' && text.front() != '/' && text.back() != '/' &&
-         std::count(text.begin(), text.end(), '/') <= 1 &&
+         std::ranges::count(text, '/') <= 1 &&
          text.find_first_not_of(allowed) == std::string_view::npos &&
          !text.ends_with(".safetensors");
 }
@@ -102,16 +102,14 @@ bool is_pickle(const std::string& name) {
          "own; give the model that it adapts, or merge the two and save the result",
          directory.string());
   }
-  if (const auto pickle = std::find_if(names.begin(), names.end(), is_pickle);
-      pickle != names.end()) {
+  if (const auto pickle = std::ranges::find_if(names, is_pickle); pickle != names.end()) {
     fail(Fault::pickle_only,
          "{}: it holds pickles ({}), which can run any code when they are loaded and are not read "
          "here; convert them: load the model in transformers and call save_pretrained(DIR)",
          directory.string(), *pickle);
   }
-  const auto other = std::find_if(names.begin(), names.end(), [](const std::string& name) {
-    return name.ends_with(".safetensors");
-  });
+  const auto other = std::ranges::find_if(
+      names, [](const std::string& name) { return name.ends_with(".safetensors"); });
   if (other != names.end()) {
     fail(Fault::model_empty,
          "{}: it holds no safetensors checkpoint, neither {} nor {}, though there is {}; download "

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 
 #include "json_object.h"
 
@@ -19,9 +18,8 @@ std::string without_bare_words(std::string_view text) {
   result.reserve(text.size());
   bool in_string = false;
   while (!text.empty()) {
-    const auto* const word = std::find_if(words.begin(), words.end(), [&](std::string_view each) {
-      return !in_string && text.starts_with(each);
-    });
+    const auto* const word = std::ranges::find_if(
+        words, [&](std::string_view each) { return !in_string && text.starts_with(each); });
     if (word != words.end()) {
       result += "null";
       text.remove_prefix(word->size());

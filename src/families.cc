@@ -21,9 +21,8 @@ const std::vector<Family>& families() {
 
 const Family* find_family(std::string_view model_type) {
   const auto& table = families();
-  const auto family = std::find_if(table.begin(), table.end(), [&](const Family& each) {
-    return each.model_type == model_type;
-  });
+  const auto family = std::ranges::find_if(
+      table, [&](const Family& each) { return each.model_type == model_type; });
   return family == table.end() ? nullptr : &*family;
 }
 

@@ -37,7 +37,8 @@ fs::path working_directory() {
 
 /// `path` as an absolute one without `.`, `..` and trailing slashes, judged by its text alone.
 fs::path resolve(const fs::path& path) {
-  fs::path resolved = (path.is_absolute() ? path : working_directory() / path).lexically_normal();
+  const fs::path resolved =
+      (path.is_absolute() ? path : working_directory() / path).lexically_normal();
   return resolved.has_filename() ? resolved : resolved.parent_path();
 }
 

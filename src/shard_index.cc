@@ -18,7 +18,7 @@ bool stays_inside(const std::string& shard) {
   const std::filesystem::path path(shard);
   return !path.empty() && !path.is_absolute() &&
          shard.find_first_of(std::string("\\\0", 2)) == std::string::npos &&
-         std::find(path.begin(), path.end(), "..") == path.end();
+         std::ranges::find(path, "..") == path.end();
 }
 
 }  // namespace

@@ -21,14 +21,15 @@ constexpr std::array<std::string_view, 15> endings = {
     "embed_in.weight",     "embeddings.weight",        "shared.weight",
 };
 
-/// Whether `part` is the whole of `name` or begins and ends at dots in it.
-bool is_part_of(std::string_view part, std::string_view name) {
-  return !part.empty() &&
-         fmt::format(".{}.", name).find(fmt::format(".{}.", part)) != std::string::npos;
+/// Whether one of the two is the whole of the other, or begins and ends at dots in it.
+bool is_part(std::string_view left, std::string_view right) {
+  const std::string one = fmt::format(".{}.", left);
+  const std::string other = fmt::format(".{}.", right);
+  return one.find(other) != std::string::npos || other.find(one) != std::string::npos;
 }
 
 bool ends_like_matrix(std::string_view name) {
-  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
+  return std::ranges::any_of(endings, [&](std::string_view ending) {
     return name.ends_with(ending) &&
            (name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.');
   });
@@ -58,17 +59,16 @@ bool is_slip(std::string_view wanted, std::string_view name) {
 /// Least nested first, and those by name.
 void sort_by_depth(std::vector<std::string_view>& names) {
   const auto key = [](std::string_view name) {
-    return std::tuple(std::count(name.begin(), name.end(), '.'), name);
+    return std::tuple(std::ranges::count(name, '.'), name);
   };
-  std::sort(names.begin(), names.end(),
-            [&](std::string_view left, std::string_view right) { return key(left) < key(right); });
+  std::ranges::sort(names, {}, key);
 }
 
 }  // namespace
 
 std::vector<std::string_view> matrix_like(const std::vector<std::string_view>& names) {
   std::vector<std::string_view> result;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(result), ends_like_matrix);
+  std::ranges::copy_if(names, std::back_inserter(result), ends_like_matrix);
   sort_by_depth(result);
   return result;
 }
@@ -76,8 +76,8 @@ std::vector<std::string_view> matrix_like(const std::vector<std::string_view>& n
 std::vector<std::string_view> close_to(std::string_view wanted,
                                        const std::vector<std::string_view>& names) {
   std::vector<std::string_view> result;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(result), [&](std::string_view name) {
-    return is_part_of(wanted, name) || is_part_of(name, wanted) || is_slip(wanted, name);
+  std::ranges::copy_if(names, std::back_inserter(result), [&](std::string_view name) {
+    return is_part(wanted, name) || is_slip(wanted, name);
   });
   sort_by_depth(result);
   return result;

@@ -24,15 +24,14 @@ std::string name_one(const Checkpoint& checkpoint) {
 
 Names present(const Checkpoint& checkpoint, const Names& names) {
   Names result;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(result),
-               [&](std::string_view name) { return checkpoint.has(name); });
+  std::ranges::copy_if(names, std::back_inserter(result),
+                       [&](std::string_view name) { return checkpoint.has(name); });
   return result;
 }
 
 bool is_embedding(std::string_view tensor) {
-  return std::any_of(families().begin(), families().end(), [&](const Family& family) {
-    return std::find(family.embeddings.begin(), family.embeddings.end(), tensor) !=
-           family.embeddings.end();
+  return std::ranges::any_of(families(), [&](const Family& family) {
+    return std::ranges::find(family.embeddings, tensor) != family.embeddings.end();
   });
 }
 
@@ -55,13 +54,14 @@ const Config& require_config(const Checkpoint& checkpoint) {
     fail(Fault::usage, "{}: it is a file, and nothing says which of its tensors is meant; {}",
          checkpoint.path().string(), name_one(checkpoint));
   }
-  if (checkpoint.config_error()) throw Error(*checkpoint.config_error());
-  if (!checkpoint.config()) {
+  if (const std::optional<Error>& error = checkpoint.config_error()) throw Error(*error);
+  const std::optional<Config>& config = checkpoint.config();
+  if (!config) {
     fail(Fault::config_missing,
          "{}: it has no config.json, which says what kind of model it is; add it, or {}",
          checkpoint.path().string(), name_one(checkpoint));
   }
-  return *checkpoint.config();
+  return *config;
 }
 
 const Family& require_family(const Checkpoint& checkpoint, const Config& config) {
@@ -81,19 +81,20 @@ const Family& require_family(const Checkpoint& checkpoint, const Config& config)
 
 /// " (NAME is a class without a language-model head)" where the config's classes all are such.
 std::string headless(const Config& config) {
-  const auto has_head = [](const std::string& name) {
-    return name.ends_with("ForCausalLM") || name.ends_with("ForConditionalGeneration") ||
-           name.ends_with("LMHeadModel");
-  };
+  const auto has_head = [](const std::string& name) { return name.ends_with("ForCausalLM"); };
   const auto& names = config.architectures;
-  if (names.empty() || std::any_of(names.begin(), names.end(), has_head)) return "";
+  if (names.empty() || std::ranges::any_of(names, has_head)) return "";
   return fmt::format(" ({} is a class without a language-model head)", names.front());
 }
 
-[[noreturn]] void fail_ambiguous(const Checkpoint& checkpoint, const Names& found) {
-  fail(Fault::tensor_ambiguous,
-       "{}: it holds {}, each of which could be meant; name one with --tensor",
-       checkpoint.path().string(), fmt::join(found, " and "));
+/// The one name among `found`, which is not empty.
+std::string_view only_one(const Checkpoint& checkpoint, const Names& found) {
+  if (found.size() > 1) {
+    fail(Fault::tensor_ambiguous,
+         "{}: it holds {}, each of which could be meant; name one with --tensor",
+         checkpoint.path().string(), fmt::join(found, " and "));
+  }
+  return found.front();
 }
 
 [[noreturn]] void fail_not_tied(const Checkpoint& checkpoint, const Config& config,
@@ -106,13 +107,12 @@ std::string headless(const Config& config) {
        embedding, headless(config), embedding);
 }
 
-Choice choose_head(const Checkpoint& checkpoint, const Names& heads, const Names& embeddings,
+Choice choose_head(const Checkpoint& checkpoint, std::string_view head, const Names& embeddings,
                    bool tied) {
-  if (heads.size() > 1) fail_ambiguous(checkpoint, heads);
-  Choice choice{.tensor = std::string(heads.front()),
-                .shard = checkpoint.shard_of(heads.front()),
+  Choice choice{.tensor = std::string(head),
+                .shard = checkpoint.shard_of(head),
                 .tied = false,
-                .reason = fmt::format("{} is there", heads.front()),
+                .reason = fmt::format("{} is there", head),
                 .compare_with = std::nullopt};
   if (tied && !embeddings.empty()) choice.compare_with = embeddings.front();
   return choice;
@@ -122,16 +122,18 @@ Choice choose_by_rules(const Checkpoint& checkpoint, const Config& config, const
   const Names heads = present(checkpoint, family.heads);
   const Names embeddings = present(checkpoint, family.embeddings);
   const bool tied = config.tie_word_embeddings.value_or(family.tied_by_default);
-  if (!heads.empty()) return choose_head(checkpoint, heads, embeddings, tied);
+  if (!heads.empty()) {
+    return choose_head(checkpoint, only_one(checkpoint, heads), embeddings, tied);
+  }
   if (embeddings.empty()) {
     fail(Fault::tensor_missing, "{}: it holds neither {} nor {}{}; {}", checkpoint.path().string(),
          fmt::join(family.heads, " nor "), fmt::join(family.embeddings, " nor "), headless(config),
          name_one(checkpoint));
   }
   if (!tied) fail_not_tied(checkpoint, config, family, embeddings.front());
-  if (embeddings.size() > 1) fail_ambiguous(checkpoint, embeddings);
-  return {.tensor = std::string(embeddings.front()),
-          .shard = checkpoint.shard_of(embeddings.front()),
+  const std::string_view embedding = only_one(checkpoint, embeddings);
+  return {.tensor = std::string(embedding),
+          .shard = checkpoint.shard_of(embedding),
           .tied = true,
           .reason = fmt::format("the config ties it to the input embedding, and there is no {}{}",
                                 fmt::join(family.heads, " or "), headless(config)),
@@ -140,7 +142,7 @@ Choice choose_by_rules(const Checkpoint& checkpoint, const Config& config, const
 
 bool can_be_taken(Dtype dtype) {
   constexpr std::array<Dtype, 4> dtypes = {Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16};
-  return std::find(dtypes.begin(), dtypes.end(), dtype) != dtypes.end();
+  return std::ranges::find(dtypes, dtype) != dtypes.end();
 }
 
 std::string difference(std::uint64_t actual, const char* what, std::uint64_t expected,

@@ -144,6 +144,7 @@ TEST(CheckpointTest, NoSuchPath) {
   const TemporaryDirectory directory;
   EXPECT_FAULT(Checkpoint(directory / "a"), model_missing);
   EXPECT_FAULT(Checkpoint(""), model_missing);
+  EXPECT_THAT(refusal(""), HasSubstr("is empty"));
   write_safetensors(directory / "file", {{"a"}});
   EXPECT_FAULT(Checkpoint(directory / "file" / "a"), model_missing);
   EXPECT_FAULT(Checkpoint(directory / "file/"), model_missing);
@@ -160,8 +161,8 @@ TEST(CheckpointTest, AHubIdIsToldToBeDownloaded) {
 }
 
 TEST(CheckpointTest, APathIsNotTakenForAHubId) {
-  for (const char* path : {"/a/b", "./a", "../a", "a/b/c", "Qwen/Qwen3/", "~/a", "a b", ".a/b",
-                           "missing.safetensors", "/a"}) {
+  for (const char* path : {"/a/b", "./a", "../a", "a/b/c", "Qwen/Qwen3/", "gpt2/", "~/a", "a b",
+                           ".a/b", "missing.safetensors", "/a"}) {
     EXPECT_FAULT(Checkpoint{path}, model_missing);
     EXPECT_THAT(refusal(path), AllOf(HasSubstr("no such file or directory"), Not(HasSubstr("hf "))))
         << path;
@@ -190,6 +191,12 @@ TEST(CheckpointTest, PicklesAreRefused) {
     EXPECT_FAULT(Checkpoint{directory.path()}, pickle_only);
     EXPECT_THAT(refusal(directory.path()), HasSubstr(name));
   }
+}
+
+TEST(CheckpointTest, NotEveryBinaryIsAPickle) {
+  const TemporaryDirectory directory;
+  write_file(directory / "weights.bin", "");
+  EXPECT_FAULT(Checkpoint{directory.path()}, model_empty);
 }
 
 TEST(CheckpointTest, PicklesBesideSafetensorsDoNotMatter) {

@@ -148,6 +148,10 @@ TEST(UnembeddingTest, OtherModelTypesAreRefusedWithCandidates) {
   }
 }
 
+TEST(UnembeddingTest, AMissingModelTypeIsTold) {
+  EXPECT_THAT(SmallCheckpoint("{}", {embedding}).refusal(), HasSubstr("has no model_type"));
+}
+
 TEST(UnembeddingTest, WithoutAConfig) {
   const SmallCheckpoint checkpoint("", {embedding});
   EXPECT_FAULT(checkpoint.choose(), config_missing);
