@@ -108,7 +108,8 @@ set_up_locked() {
   set -- "$1" $(missing_packages; cat "$build/packages" 2>/dev/null)
   preset=$1
   shift
-  [ $# = 0 ] || install_packages "$@"
+  # A service that a package starts does not keep the lock; a build that was orphaned does.
+  [ $# = 0 ] || install_packages "$@" 9>&-
   configure_and_build "$preset"
   mv "$build/begun" "$build/stamp"
 }
@@ -121,6 +122,6 @@ set_up() {
   mkdir -p "$build" || die "cannot create the folder $build: see above"
   (
     flock -n 9 || { say "waiting for another set-up to end" && flock 9; }
-    set_up_locked "$1" 9>&-
+    set_up_locked "$1"
   ) 9>"$build/lock" >&2 </dev/null
 }
