@@ -8,7 +8,7 @@
 
 #include "block_layout.h"
 #include "block_reader.h"
-#include "gamma_extract/extract.h"
+#include "gamma_extract/observer.h"
 #include "gamma_extract/source.h"
 #include "gamma_extract/unembedding.h"
 #include "matrix.h"

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "first_pass.h"
+#include "gamma_extract/extract_options.h"
+#include "gamma_extract/observer.h"
 
 /// Pass two: read the rows again, hand out gamma and gamma - mu, and measure them.
 namespace gamma_extract {

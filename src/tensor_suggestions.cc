@@ -6,9 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <iterator>
-#include <numeric>
 #include <tuple>
 #include <utility>
+
+#include "edit_distance.h"
 
 namespace gamma_extract {
 namespace {
@@ -33,21 +34,6 @@ bool ends_like_matrix(std::string_view name) {
     return name.ends_with(ending) &&
            (name.size() == ending.size() || name[name.size() - ending.size() - 1] == '.');
   });
-}
-
-/// Letters to insert, remove or replace to get from one to the other (Levenshtein's distance).
-std::size_t edit_distance(std::string_view left, std::string_view right) {
-  std::vector<std::size_t> row(right.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < right.size(); ++j) {
-      const std::size_t replaced = diagonal + (left[i] == right[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
 }
 
 bool is_slip(std::string_view wanted, std::string_view name) {

@@ -1,17 +1,14 @@
 #ifndef GAMMA_EXTRACT_EXTRACT_H_
 #define GAMMA_EXTRACT_EXTRACT_H_
 
-#include <atomic>
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "gamma_extract/extract_options.h"
+#include "gamma_extract/observer.h"
 #include "gamma_extract/statistics.h"
-#include "gamma_extract/stop.h"
 
 /// The main job: from a checkpoint to three files and a report.
 ///
@@ -20,21 +17,6 @@
 /// gamma - mu, one thread a file, and measures and hashes what it writes. What the second pass
 /// reads must be what the first one read: each block's checksum is compared.
 namespace gamma_extract {
-
-enum class OutputDtype : std::uint8_t { float32, source };
-
-struct ExtractOptions {
-  std::filesystem::path model;               ///< a directory, or with `tensor` a file
-  std::optional<std::filesystem::path> out;  ///< nothing: compute and report, write no files
-  std::optional<std::string> tensor;         ///< nothing: by the rules
-  std::optional<std::string> slug;           ///< nothing: from the model's name
-  OutputDtype dtype = OutputDtype::float32;  ///< of the gamma file
-  unsigned threads = 0;                      ///< 0: as many as the process may use
-  bool force = false;    ///< replace files of another model, or without metadata
-  bool metadata = true;  ///< label the files
-  bool allow_nonfinite = false;
-  bool fsync = false;
-};
 
 /// What the run did, in the words of the JSON report.
 struct Report {
@@ -73,20 +55,6 @@ struct Report {
   MatrixFile centered;
   std::optional<double> residual_norm;  ///< norm of the mean row of gamma_centered
   std::vector<std::string> warnings;
-};
-
-/// How far a run has come, for a progress bar. Written by the run, read at any time.
-struct Progress {
-  std::atomic<std::uint64_t> total{0};  ///< bytes to read and write in all; 0 until it is known
-  std::atomic<std::uint64_t> done{0};   ///< bytes read and written so far
-};
-
-/// Whoever watches a run.
-struct Observer {
-  const StopFlag& stop;
-  Progress& progress;
-  /// Called as a warning comes up, from the calling thread. The report holds it too.
-  std::function<void(const std::string&)> warn;
 };
 
 /// Does the main job. Throws Error or Stopped; then everything is as it was before.

@@ -1,0 +1,29 @@
+#ifndef GAMMA_EXTRACT_EXTRACT_OPTIONS_H_
+#define GAMMA_EXTRACT_EXTRACT_OPTIONS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+/// What a run of the main job is asked to do: the command line's options as values.
+namespace gamma_extract {
+
+enum class OutputDtype : std::uint8_t { float32, source };
+
+struct ExtractOptions {
+  std::filesystem::path model;               ///< a directory, or with `tensor` a file
+  std::optional<std::filesystem::path> out;  ///< nothing: compute and report, write no files
+  std::optional<std::string> tensor;         ///< nothing: by the rules
+  std::optional<std::string> slug;           ///< nothing: from the model's name
+  OutputDtype dtype = OutputDtype::float32;  ///< of the gamma file
+  unsigned threads = 0;                      ///< 0: as many as the process may use
+  bool force = false;    ///< replace files of another model, or without metadata
+  bool metadata = true;  ///< label the files
+  bool allow_nonfinite = false;
+  bool fsync = false;
+};
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_EXTRACT_OPTIONS_H_
