@@ -1,10 +1,9 @@
 # Installs into a fresh prefix, moves the prefix, and runs what is in it from elsewhere: the same
 # bytes as those of the program in the build tree. Then builds and runs a user of the library.
 #
-#     cmake -DBUILD=DIR -DPROGRAM=FILE -DMODEL=DIR -DMODULE=FILE -DCONSUMER=DIR -P install_test.cmake
-#
 # BUILD is the build tree, PROGRAM the program there, MODEL a checkpoint, MODULE the module's place
-# below the prefix (empty: a single file), CONSUMER the source of the user (empty: left out).
+# below the prefix (empty: a single file), CONSUMER the source of the user (empty: left out), to be
+# built by GENERATOR and COMPILER.
 cmake_minimum_required(VERSION 3.25)
 set(work ${BUILD}/install-test)
 file(REMOVE_RECURSE ${work})
@@ -38,13 +37,15 @@ file(GLOB_RECURSE binaries ${prefix}/bin/* ${prefix}/*.so)
 foreach(binary IN LISTS binaries)
   execute_process(COMMAND readelf --dynamic ${binary} OUTPUT_VARIABLE dynamic
     COMMAND_ERROR_IS_FATAL ANY)
-  if(dynamic MATCHES "R(UN)?PATH[^\n]*${BUILD}")
+  string(FIND "${dynamic}" "${BUILD}" place)
+  if(NOT place EQUAL -1)
     message(FATAL_ERROR "${binary} has the build tree in its RUNPATH")
   endif()
 endforeach()
 
 if(CONSUMER)
-  run(${CMAKE_COMMAND} -S ${CONSUMER} -B ${work}/consumer -DCMAKE_PREFIX_PATH=${prefix})
+  run(${CMAKE_COMMAND} -S ${CONSUMER} -B ${work}/consumer -G ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${prefix})
   run(${CMAKE_COMMAND} --build ${work}/consumer)
   run(${work}/consumer/consumer ${MODEL} ${work}/consumed)
   expect_same_files(${work}/expected ${work}/consumed)
