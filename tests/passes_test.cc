@@ -1,0 +1,152 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "expect_fault.h"
+#include "first_pass.h"
+#include "gamma_extract/hash.h"
+#include "second_pass.h"
+#include "temporary_directory.h"
+
+// Both passes over a file that the test changes between them, and with more threads than blocks.
+
+namespace gamma_extract {
+namespace {
+
+using testing::TemporaryDirectory;
+using testing::write_file;
+
+constexpr std::uint64_t rows = 2500;  // three blocks of 1,024 rows
+constexpr std::uint64_t columns = 3;
+
+class PassesTest : public ::testing::Test {
+ protected:
+  PassesTest() : values_(rows * columns) {
+    for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = static_cast<float>(i % 17) / 8;
+    write(values_);
+    matrix_.tensor = {.name = "w",
+                      .dtype = safetensors::Dtype::F32,
+                      .shape = {rows, columns},
+                      .offset = 0,
+                      .bytes = values_.size() * sizeof(float)};
+  }
+
+  void write(const std::vector<float>& values) {
+    std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+    if (!file) file.open(path_, std::ios::binary | std::ios::out);
+    file.write(reinterpret_cast<const char*>(values.data()),
+               static_cast<std::streamsize>(values.size() * sizeof(float)));
+  }
+
+  FirstPass run_first(const Source& source, unsigned threads, bool allow_nonfinite = false) {
+    FirstPassOptions options;
+    options.threads = threads;
+    options.allow_nonfinite = allow_nonfinite;
+    return first_pass(
+        {&source, &matrix_}, layout_, [] { return std::ref(*gamma_extract_matrix()); }, options,
+        observer_);
+  }
+
+  SecondPass run_second(const Source& source, const FirstPass& first, unsigned threads) {
+    SecondPassOptions options;
+    options.threads = threads;
+    return second_pass({&source, &matrix_}, layout_, *gamma_extract_matrix(), first, options,
+                       observer_);
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path path_ = directory_ / "matrix";
+  std::vector<float> values_;
+  StoredMatrix matrix_;
+  BlockLayout layout_{rows, columns};
+  StopFlag stop_;
+  Progress progress_;
+  Observer observer_{.stop = stop_, .progress = progress_, .warn = {}};
+};
+
+TEST_F(PassesTest, ThreadsChangeNothing) {
+  const Source source(path_);
+  const FirstPass first = run_first(source, 1);
+  const SecondPass second = run_second(source, first, 1);
+  for (const unsigned threads : {2U, 3U, 9U}) {
+    const FirstPass other = run_first(source, threads);
+    EXPECT_EQ(other.mu, first.mu);
+    EXPECT_EQ(other.checksums, first.checksums);
+    const SecondPass again = run_second(source, other, threads);
+    EXPECT_EQ(again.gamma_squares, second.gamma_squares);
+    EXPECT_EQ(again.centered_squares, second.centered_squares);
+    EXPECT_EQ(again.gamma_xxh3, second.gamma_xxh3);
+    EXPECT_EQ(again.centered_xxh3, second.centered_xxh3);
+    EXPECT_EQ(again.residual_norm, second.residual_norm);
+  }
+}
+
+TEST_F(PassesTest, GammaIsHashedAsItIsStored) {
+  const Source source(path_);
+  Xxh3Stream hash;
+  hash.update(std::as_bytes(std::span(values_)));
+  EXPECT_EQ(run_second(source, run_first(source, 2), 2).gamma_xxh3, hash.hex());
+}
+
+TEST_F(PassesTest, AFileThatChangesBetweenThePasses) {
+  const Source source(path_);
+  const FirstPass first = run_first(source, 2);
+  values_.at(2 * 1024 * columns) += 1;  // in the last block
+  write(values_);
+  EXPECT_FAULT(run_second(source, first, 1), file_changed);
+  EXPECT_FAULT(run_second(source, first, 2), file_changed);
+}
+
+TEST_F(PassesTest, AFileThatIsCutBetweenThePasses) {
+  const Source source(path_);
+  const FirstPass first = run_first(source, 2);
+  std::filesystem::resize_file(path_, values_.size() * sizeof(float) - 1);
+  EXPECT_FAULT(run_second(source, first, 2), file_truncated);
+  EXPECT_FAULT(run_first(source, 2), file_truncated);
+}
+
+TEST_F(PassesTest, TheFirstNonfiniteValueIsNamed) {
+  values_.at(7) = std::numeric_limits<float>::infinity();                // row 2
+  values_.at(2000 * columns) = std::numeric_limits<float>::quiet_NaN();  // another block
+  write(values_);
+  const Source source(path_);
+  try {
+    run_first(source, 3);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::value_nonfinite);
+    EXPECT_NE(std::string(error.what()).find("2 values are NaN or infinite, the first in row 2"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(run_first(source, 3, true).nonfinite, 2U);
+}
+
+TEST_F(PassesTest, ADifferenceBeyondFloat32IsNamed) {
+  const float largest = std::numeric_limits<float>::max();
+  for (std::size_t row = 0; row < rows; ++row) values_.at(row * columns + 1) = -largest;
+  values_.at(2 * columns + 1) = largest;
+  write(values_);
+  const Source source(path_);
+  const FirstPass first = run_first(source, 2);
+  try {
+    run_second(source, first, 2);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::value_overflow);
+    EXPECT_NE(std::string(error.what()).find("row 2, column 1"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(PassesTest, AStopIsNoticed) {
+  const Source source(path_);
+  const FirstPass first = run_first(source, 1);
+  stop_.request(2);
+  EXPECT_THROW(run_first(source, 2), Stopped);
+  EXPECT_THROW(run_second(source, first, 2), Stopped);
+}
+
+}  // namespace
+}  // namespace gamma_extract
