@@ -6,16 +6,7 @@
 #include <cmath>
 #include <limits>
 
-// One body, compiled for several vector widths; the loader picks one. The results are the same
-// bits: float64 holds the product of two float32 values exactly, so that a fused multiply-add
-// changes nothing, and the order of additions is fixed by the lanes below. Not under sanitizers,
-// whose run-time is not ready when the loader asks.
-#if defined(__x86_64__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
+#include "for_each_processor.h"
 
 namespace gamma_extract {
 namespace {
@@ -24,6 +15,8 @@ constexpr std::uint32_t magnitude_mask = 0x7fffffff;
 // Columns summed at a time: their accumulators stay in the first-level cache.
 constexpr std::size_t strip_columns = 512;
 // Additions that may round go to one of these, by column; added up in order at the end.
+// float64 holds the product of two float32 values exactly, so that a fused multiply-add changes
+// nothing.
 constexpr std::size_t lanes = 16;
 
 FOR_EACH_PROCESSOR void sum_strip(const float* values, std::size_t rows, std::size_t stride,
@@ -74,10 +67,9 @@ void block_sums(std::span<const float> values, std::size_t columns, BlockSums& s
   }
 }
 
-void add_row_squares(std::span<const float> values, std::size_t columns,
-                     std::span<double> squares) {
+void row_squares(std::span<const float> values, std::size_t columns, std::span<double> squares) {
   for (std::size_t row = 0; row < squares.size(); ++row) {
-    squares[row] += sum_of_squares(values.data() + row * columns, columns);
+    squares[row] = sum_of_squares(values.data() + row * columns, columns);
   }
 }
 

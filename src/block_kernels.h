@@ -18,7 +18,7 @@ void block_sums(std::span<const float> values, std::size_t columns, BlockSums& s
 
 /// Adds the sum of the squares of each row of `values` to `squares`, which has a place for each
 /// row.
-void add_row_squares(std::span<const float> values, std::size_t columns, std::span<double> squares);
+void row_squares(std::span<const float> values, std::size_t columns, std::span<double> squares);
 
 /// Makes every NaN the quiet NaN 0x7fc00000.
 void canonicalize_nan(std::span<float> values);

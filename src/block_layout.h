@@ -26,8 +26,9 @@ struct BlockPlace {
 
 class BlockLayout {
  public:
-  /// 1 MiB of float32: larger writes are slower, smaller blocks cost more calls.
-  static constexpr std::uint64_t max_values = std::uint64_t{1} << 18U;
+  /// 512 KiB of float32: a thread's blocks stay in its second-level cache until they are written;
+  /// smaller ones cost more calls.
+  static constexpr std::uint64_t max_values = std::uint64_t{1} << 17U;
   /// Keeps a block's column sums exact in float64 over a wide range of exponents.
   static constexpr std::uint64_t max_rows = 1024;
 
@@ -46,7 +47,8 @@ class BlockLayout {
   [[nodiscard]] std::uint64_t size() const noexcept {
     return ((rows_ - 1) / block_rows_ + 1) * pieces_;
   }
-  /// Values in the largest block.
+  /// Rows, and values, of the largest block.
+  [[nodiscard]] std::size_t block_rows() const noexcept { return block_rows_; }
   [[nodiscard]] std::size_t block_values() const noexcept { return block_rows_ * block_columns_; }
 
   [[nodiscard]] BlockPlace block(std::uint64_t index) const noexcept {

@@ -4,17 +4,6 @@
 
 namespace gamma_extract {
 
-int significant_bits(safetensors::Dtype dtype) {
-  switch (dtype) {
-    case safetensors::Dtype::BF16:
-      return 8;
-    case safetensors::Dtype::F16:
-      return 11;
-    default:
-      return 24;  // F32, and F64 once it is rounded to float32
-  }
-}
-
 BlockReader::BlockReader(const MatrixSource& source, const BlockLayout& layout)
     : shard_(*source.shard),
       offset_(source.matrix->tensor.offset),

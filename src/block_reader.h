@@ -10,6 +10,7 @@
 #include "gamma_extract/source.h"
 #include "gamma_extract/unembedding.h"
 #include "matrix.h"
+#include "stored_block.h"
 
 /// What both passes do with a block before its arithmetic.
 namespace gamma_extract {
@@ -20,9 +21,6 @@ struct MatrixSource {
   const StoredMatrix* matrix;
 };
 
-/// The significant bits of an element type whose values are widened to float32.
-int significant_bits(safetensors::Dtype dtype);
-
 /// Reads blocks of a matrix into a buffer of its own. For one thread.
 class BlockReader {
  public:
@@ -31,9 +29,9 @@ class BlockReader {
   /// The block's stored bytes, valid until the next call.
   std::span<const std::byte> read(const BlockPlace& place);
 
-  /// The same, as the arithmetic wants it.
-  matrix::Block block(const BlockPlace& place) {
-    return {.stored = read(place), .dtype = dtype_, .rows = place.rows, .columns = place.columns};
+  /// The same, with its type and shape.
+  StoredBlock block(const BlockPlace& place) {
+    return {.bytes = read(place), .dtype = dtype_, .rows = place.rows, .columns = place.columns};
   }
 
  private:

@@ -67,17 +67,15 @@ class Run {
   }
 
   Report finish() {
-    // libtorch starts beside the first reads.
-    const std::shared_future<const matrix::Module*> module =
-        std::async(std::launch::async, [] { return &load_matrix_module(); }).share();
-    const auto loaded = [&module]() -> const matrix::Module& { return *module.get(); };
+    // libtorch starts while the first pass, which does not need it, runs.
+    std::future<const matrix::Module*> module =
+        std::async(std::launch::async, [] { return &load_matrix_module(); });
 
     FirstPassOptions pass_options;
-    pass_options.threads =
-        static_cast<unsigned>(std::min<std::uint64_t>(threads_, plan_.layout().size()));
+    pass_options.threads = block_threads();
     pass_options.allow_nonfinite = options_.allow_nonfinite;
     pass_options.compare_with = plan_.compared();
-    first_ = first_pass(plan_.source(), plan_.layout(), loaded, pass_options, observer_);
+    first_ = first_pass(plan_.source(), plan_.layout(), pass_options, observer_);
     warn_of_findings();
 
     const auto mu_bytes = std::as_bytes(std::span(first_.mu));
@@ -87,7 +85,7 @@ class Run {
     mu_xxh3_ = mu_hash.hex();
 
     if (options_.out) open_output();
-    measure(loaded());
+    measure(*module.get());
     if (first_.nonfinite == 0) check_self(plan_, first_, second_);
     plan_.require_unchanged();
     if (output_) {
@@ -133,7 +131,7 @@ class Run {
   void measure(const matrix::Module& module) {
     SecondPassOptions pass_options;
     pass_options.dtype = options_.dtype;
-    pass_options.threads = threads_;
+    pass_options.threads = block_threads();
     pass_options.gamma = sink(gamma_file);
     pass_options.centered = sink(centered_file);
     second_ = second_pass(plan_.source(), plan_.layout(), module, first_, pass_options, observer_);
@@ -191,9 +189,14 @@ class Run {
     return report;
   }
 
-  /// Of the matrix: once in pass one, and once by each thread of pass two.
+  /// No more threads than blocks.
+  [[nodiscard]] unsigned block_threads() const {
+    return static_cast<unsigned>(std::min<std::uint64_t>(threads_, plan_.layout().size()));
+  }
+
+  /// The header, and the matrix once in each pass.
   [[nodiscard]] std::uint64_t bytes_read() const {
-    const std::uint64_t readings = (plan_.compared() ? 2 : 1) + (threads_ == 1 ? 1 : 2);
+    const std::uint64_t readings = plan_.compared() ? 3 : 2;
     return plan_.matrix().tensor.offset + readings * plan_.matrix().tensor.bytes;
   }
 

@@ -5,14 +5,16 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <span>
 #include <utility>
 
+#include "block_kernels.h"
 #include "gamma_extract/column_sums.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
+#include "stored_block.h"
+#include "widen.h"
 #include "workers.h"
 
 namespace gamma_extract {
@@ -30,10 +32,10 @@ bool any_nonfinite(const BlockSums& sums) {
 }
 
 /// Whether the stored value is finite though it is not as float32: only a float64 can be.
-bool is_overflow(const matrix::Block& block, std::size_t index) {
+bool is_overflow(const StoredBlock& block, std::size_t index) {
   if (block.dtype != safetensors::Dtype::F64) return false;
   double stored = 0;
-  std::memcpy(&stored, block.stored.data() + index * sizeof stored, sizeof stored);
+  std::memcpy(&stored, block.bytes.data() + index * sizeof stored, sizeof stored);
   return std::isfinite(stored);
 }
 
@@ -45,7 +47,7 @@ class Findings {
   ColumnSums sums;
 
   /// Looks at each value of a block that holds some which are not finite.
-  void add_nonfinite(const BlockPlace& place, const matrix::Block& block,
+  void add_nonfinite(const BlockPlace& place, const StoredBlock& block,
                      std::span<const float> values) {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < place.values(); ++i) {
@@ -107,7 +109,6 @@ std::optional<std::uint64_t> different_row(const BlockPlace& place, std::span<co
 }  // namespace
 
 FirstPass first_pass(const MatrixSource& source, const BlockLayout& layout,
-                     const std::function<const matrix::Module&()>& module,
                      const FirstPassOptions& options, const Observer& observer) {
   FirstPass result;
   result.checksums.resize(layout.size());
@@ -118,26 +119,25 @@ FirstPass first_pass(const MatrixSource& source, const BlockLayout& layout,
     BlockReader reader(source, layout);
     std::optional<BlockReader> other;
     if (options.compare_with) other.emplace(*options.compare_with, layout);
-    std::unique_ptr<matrix::Arithmetic> arithmetic;
     std::vector<float> values(layout.block_values());
     BlockSums sums;
 
     for (std::uint64_t i = next++; i < layout.size() && keep_going(); i = next++) {
       observer.stop.check();
       const BlockPlace place = layout.block(i);
-      const matrix::Block block = reader.block(place);
-      result.checksums[i] = xxh3_64(block.stored);
+      const StoredBlock block = reader.block(place);
+      result.checksums[i] = xxh3_64(block.bytes);
       if (other) {
-        const auto row = different_row(place, block.stored, other->read(place));
+        const auto row = different_row(place, block.bytes, other->read(place));
         if (row) findings.add_difference(*row);
       }
-      if (!arithmetic) arithmetic = make_arithmetic(module());
       const std::span<float> widened(values.data(), place.values());
-      require_ok(arithmetic->sum(block, widened, sums), *arithmetic);
+      widen(block, widened);
+      block_sums(widened, place.columns, sums);
       if (any_nonfinite(sums)) findings.add_nonfinite(place, block, widened);
       findings.sums.add(place.first_column, place.rows, widened, sums,
                         significant_bits(block.dtype));
-      observer.progress.done += block.stored.size();
+      observer.progress.done += block.bytes.size();
     }
   });
 

@@ -2,7 +2,6 @@
 #define GAMMA_EXTRACT_FIRST_PASS_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -11,7 +10,6 @@
 #include "gamma_extract/observer.h"
 #include "gamma_extract/source.h"
 #include "gamma_extract/unembedding.h"
-#include "matrix.h"
 
 /// Pass one: read every stored row once, and find the centroid.
 namespace gamma_extract {
@@ -31,11 +29,9 @@ struct FirstPassOptions {
   std::optional<MatrixSource> compare_with;
 };
 
-/// Sums all columns, exactly. `module` is asked for when the first blocks have been read: it may be
-/// still loading. Throws value_nonfinite, naming the first row and the count, value_overflow,
-/// naming the place, what Source throws, or Stopped.
+/// Sums all columns, exactly, without libtorch. Throws value_nonfinite, naming the first row and
+/// the count, value_overflow, naming the place, what Source throws, or Stopped.
 FirstPass first_pass(const MatrixSource& source, const BlockLayout& layout,
-                     const std::function<const matrix::Module&()>& module,
                      const FirstPassOptions& options, const Observer& observer);
 
 }  // namespace gamma_extract

@@ -1,32 +1,33 @@
 #include "gamma_extract/hash.h"
 
-// Compiled in: the streaming loop is two to three times as fast as across a library call.
-#define XXH_INLINE_ALL
 #include <fmt/format.h>
 #include <openssl/sha.h>
 #include <xxhash.h>
+#ifdef __x86_64__
+// Gives the functions below bodies that use the vectors which the processor has: 2.5 times as fast.
+#include <xxh_x86dispatch.h>
+#endif
 
 #include <array>
+#include <new>
 
 namespace gamma_extract {
 
-struct Xxh3Stream::State {
-  XXH3_state_t xxh3;
-};
-
-Xxh3Stream::Xxh3Stream() : state_(std::make_unique<State>()) {
-  XXH3_128bits_reset(&state_->xxh3);
+void Xxh3Stream::Free::operator()(XXH3_state_s* state) const noexcept {
+  XXH3_freeState(state);
 }
-Xxh3Stream::Xxh3Stream(Xxh3Stream&&) noexcept = default;
-Xxh3Stream& Xxh3Stream::operator=(Xxh3Stream&&) noexcept = default;
-Xxh3Stream::~Xxh3Stream() = default;
+
+Xxh3Stream::Xxh3Stream() : state_(XXH3_createState()) {
+  if (!state_) throw std::bad_alloc();
+  XXH3_128bits_reset(state_.get());
+}
 
 void Xxh3Stream::update(std::span<const std::byte> bytes) {
-  XXH3_128bits_update(&state_->xxh3, bytes.data(), bytes.size());
+  XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
 }
 
 std::string Xxh3Stream::hex() const {
-  const XXH128_hash_t hash = XXH3_128bits_digest(&state_->xxh3);
+  const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 

@@ -40,13 +40,13 @@ at::Tensor view(const void* data, std::size_t rows, std::size_t columns, c10::Sc
                        c10::TensorOptions().dtype(type));
 }
 
-at::Tensor view(std::span<const float> values, const Block& block) {
+at::Tensor view(std::span<const float> values, const StoredBlock& block) {
   return view(values.data(), block.rows, block.columns, c10::ScalarType::Float);
 }
 
-/// Adds the squares of the rows and, since a NaN shows in them, makes the block's NaN canonical.
+/// Sums the squares of the rows and, since a NaN shows in them, makes the block's NaN canonical.
 void measure(std::span<float> values, std::size_t columns, std::span<double> squares) {
-  add_row_squares(values, columns, squares);
+  row_squares(values, columns, squares);
   if (std::any_of(squares.begin(), squares.end(), [](double sum) { return std::isnan(sum); })) {
     canonicalize_nan(values);
   }
@@ -63,53 +63,35 @@ class CpuArithmetic final : public Arithmetic {
     omp_set_num_threads(1);
   }
 
-  Status sum(const Block& block, std::span<float> values, BlockSums& sums) noexcept override {
-    return guarded([&] {
-      widen(block, values);
-      block_sums(values, block.columns, sums);
-    });
-  }
-
-  Status center(const Block& block, std::span<const float> mu,
-                const Products& products) noexcept override {
-    return guarded([&] {
-      widen(block, products.gamma);
-      if (!products.gamma_squares.empty()) {
-        measure(products.gamma, block.columns, products.gamma_squares);
-      }
-      if (products.centered.empty()) return;
+  Status center(const StoredBlock& block, std::span<const float> mu,
+                Products& products) noexcept override {
+    try {
+      const c10::InferenceMode no_gradients;
+      const at::Tensor gamma = view(products.gamma, block);
       at::Tensor centered = view(products.centered, block);
-      at::sub_out(centered, view(products.gamma, block),
-                  view(mu.data(), 1, mu.size(), c10::kFloat));
+      gamma.copy_(view(block.bytes.data(), block.rows, block.columns, scalar_type(block.dtype)));
+      at::sub_out(centered, gamma, view(mu.data(), 1, mu.size(), c10::kFloat));
+
+      measure(products.gamma, block.columns, products.gamma_squares);
       measure(products.centered, block.columns, products.centered_squares);
-      block_sums(products.centered, block.columns, *products.centered_sums);
-    });
+      block_sums(products.centered, block.columns, products.centered_sums);
+      return Status::ok;
+    } catch (const std::bad_alloc&) {
+      return Status::out_of_memory;
+    } catch (const std::exception& error) {
+      return failed(error.what());
+    }
   }
 
   [[nodiscard]] const char* message() const noexcept override { return message_.c_str(); }
 
  private:
-  static void widen(const Block& block, std::span<float> values) {
-    view(values, block)
-        .copy_(view(block.stored.data(), block.rows, block.columns, scalar_type(block.dtype)));
-  }
-
-  /// Runs `work`; no exception leaves the module.
-  template <class Work>
-  Status guarded(const Work& work) noexcept {
+  Status failed(const char* message) noexcept {
     try {
-      const c10::InferenceMode no_gradients;
-      work();
-      return Status::ok;
+      message_ = message;
+      return Status::failed;
     } catch (const std::bad_alloc&) {
       return Status::out_of_memory;
-    } catch (const std::exception& error) {
-      try {
-        message_ = error.what();
-      } catch (...) {
-        return Status::out_of_memory;
-      }
-      return Status::failed;
     }
   }
 

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "gamma_extract/column_sums.h"
-#include "gamma_extract/safetensors.h"
+#include "stored_block.h"
 
 /// The arithmetic on blocks of rows: the one room that knows libtorch.
 ///
@@ -17,41 +17,29 @@
 /// exception crosses. With -DGAMMA_EXTRACT_MODULE=OFF the same code is linked plainly.
 namespace gamma_extract::matrix {
 
-/// A block of stored values: `rows` x `columns`, row-major, little-endian.
-struct Block {
-  std::span<const std::byte> stored;                   ///< aligned for its element type
-  safetensors::Dtype dtype = safetensors::Dtype::F32;  ///< F64, F32, F16 or BF16
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-};
-
 enum class Status : std::uint8_t {
   ok,
   out_of_memory,
   failed,  ///< what libtorch said is in Arithmetic::message()
 };
 
-/// What pass two makes of a block. A span that is empty is not wanted; `gamma` always is.
+/// What is made of a block. The spans belong to the caller.
 struct Products {
   std::span<float> gamma;              ///< rows x columns: the block as float32
-  std::span<double> gamma_squares;     ///< rows: the sum of the squares of each row is added
   std::span<float> centered;           ///< rows x columns: gamma - mu, in float32
-  std::span<double> centered_squares;  ///< rows: wanted if `centered` is
-  BlockSums* centered_sums = nullptr;  ///< of the columns of `centered`: wanted if `centered` is
+  std::span<double> gamma_squares;     ///< rows: the sum of the squares of each row
+  std::span<double> centered_squares;  ///< rows: likewise of `centered`
+  BlockSums centered_sums;             ///< of the columns of `centered`
 };
 
 /// The arithmetic of one thread. Not to be shared between threads.
-/// NaN in a float32 output that is measured (its squares are wanted) is 0x7fc00000.
 class Arithmetic {
  public:
   virtual ~Arithmetic() = default;
 
-  /// Pass one: the block as float32 (into `values`, rows x columns) and the sums of its columns.
-  virtual Status sum(const Block& block, std::span<float> values, BlockSums& sums) noexcept = 0;
-
-  /// Pass two. `mu` has `columns` values.
-  virtual Status center(const Block& block, std::span<const float> mu,
-                        const Products& products) noexcept = 0;
+  /// Fills the products. `mu` has `columns` values. Every NaN is written as 0x7fc00000.
+  virtual Status center(const StoredBlock& block, std::span<const float> mu,
+                        Products& products) noexcept = 0;
 
   /// What went wrong, after `failed`.
   [[nodiscard]] virtual const char* message() const noexcept = 0;

@@ -16,21 +16,21 @@
 /// Pass two: read the rows again, hand out gamma and gamma - mu, and measure them.
 namespace gamma_extract {
 
-/// Takes the bytes of one file's data, `offset` bytes from its start.
+/// Takes a part of one file's data, `offset` bytes from its start. Called from several threads.
 using Sink = std::function<void(std::uint64_t offset, std::span<const std::byte> bytes)>;
 
 struct SecondPassOptions {
   OutputDtype dtype = OutputDtype::float32;
   unsigned threads = 1;
-  Sink gamma;     ///< called from one thread, in order
-  Sink centered;  ///< called from one thread, in order; perhaps another one
+  Sink gamma;     ///< may be empty
+  Sink centered;  ///< may be empty
 };
 
 struct SecondPass {
   std::vector<double> gamma_squares;     ///< squared norm of each row, of the float32 values
   std::vector<double> centered_squares;  ///< likewise of gamma - mu
-  std::string gamma_xxh3;                ///< XXH3-128 of all that went to `gamma`
-  std::string centered_xxh3;             ///< of all that went to `centered`
+  std::string gamma_xxh3;                ///< XXH3-128 of gamma's data, as it is written
+  std::string centered_xxh3;             ///< of the data of gamma - mu
   std::optional<double> residual_norm;   ///< norm of the mean row of gamma - mu
 };
 

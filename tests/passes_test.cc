@@ -44,9 +44,7 @@ class PassesTest : public ::testing::Test {
     FirstPassOptions options;
     options.threads = threads;
     options.allow_nonfinite = allow_nonfinite;
-    return first_pass(
-        {&source, &matrix_}, layout_, [] { return std::ref(*gamma_extract_matrix()); }, options,
-        observer_);
+    return first_pass({&source, &matrix_}, layout_, options, observer_);
   }
 
   SecondPass run_second(const Source& source, const FirstPass& first, unsigned threads) {

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+struct XXH3_state_s;
+
 /// The two hashes of the contract, and the checksum that compares what two passes read.
 ///
 /// XXH3 finds accidents (a flipped bit, a truncated copy) at memory speed; sha256 names a centroid
@@ -17,15 +19,14 @@ namespace gamma_extract {
 class Xxh3Stream {
  public:
   Xxh3Stream();
-  Xxh3Stream(Xxh3Stream&&) noexcept;
-  Xxh3Stream& operator=(Xxh3Stream&&) noexcept;
-  ~Xxh3Stream();
   void update(std::span<const std::byte> bytes);
   [[nodiscard]] std::string hex() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Free {
+    void operator()(XXH3_state_s* state) const noexcept;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
 };
 
 /// XXH3-64 of some bytes.

@@ -1,0 +1,43 @@
+#ifndef GAMMA_EXTRACT_TURNS_H_
+#define GAMMA_EXTRACT_TURNS_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "workers.h"
+
+/// What threads do block by block in any order, and must do in order for a moment.
+namespace gamma_extract {
+
+class Turns {
+ public:
+  /// Waits until all smaller indexes have had their turn, and calls `work`. Returns false, without
+  /// calling it, once `keep_going` says that another worker has failed, whose turn may never come.
+  /// Whoever takes indexes in increasing order cannot wait for ever.
+  template <class Work>
+  bool take(std::uint64_t index, const KeepGoing& keep_going, const Work& work) {
+    std::unique_lock lock(mutex_);
+    while (next_ != index) {
+      if (!keep_going()) return false;
+      changed_.wait_for(lock, look_again);
+    }
+    work();
+    ++next_;
+    lock.unlock();
+    changed_.notify_all();
+    return true;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds look_again{20};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_TURNS_H_

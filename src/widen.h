@@ -1,0 +1,22 @@
+#ifndef GAMMA_EXTRACT_WIDEN_H_
+#define GAMMA_EXTRACT_WIDEN_H_
+
+#include <span>
+
+#include "gamma_extract/safetensors.h"
+#include "stored_block.h"
+
+/// Stored values as float32, without libtorch: the first pass runs while libtorch is starting. A
+/// test holds every BF16 and F16 value against libtorch's conversion, which the second pass uses.
+namespace gamma_extract {
+
+/// Writes each value of `block` as float32 to `values`, which has a place for each: exactly from
+/// BF16, F16 and F32, rounded once, ties to even, from F64 (beyond float32's range: to infinity).
+void widen(const StoredBlock& block, std::span<float> values);
+
+/// The significant bits of an element type once it is widened: 8 for BF16, 11 for F16, else 24.
+int significant_bits(safetensors::Dtype dtype);
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_WIDEN_H_

@@ -1,0 +1,34 @@
+#include "turns.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace gamma_extract {
+namespace {
+
+TEST(TurnsTest, IndexesHaveTheirTurnInOrder) {
+  Turns turns;
+  std::atomic<std::uint64_t> next{0};
+  std::vector<std::uint64_t> order;  // only touched in turn
+  run_workers(4, [&](const KeepGoing& keep_going) {
+    for (std::uint64_t i = next++; i < 1000; i = next++) {
+      EXPECT_TRUE(turns.take(i, keep_going, [&] { order.push_back(i); }));
+    }
+  });
+  ASSERT_EQ(order.size(), 1000U);
+  for (std::uint64_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
+}
+
+TEST(TurnsTest, NobodyWaitsForAWorkerThatFailed) {
+  Turns turns;
+  bool worked = false;
+  EXPECT_FALSE(turns.take(
+      1, [] { return false; }, [&] { worked = true; }));
+  EXPECT_FALSE(worked);
+}
+
+}  // namespace
+}  // namespace gamma_extract
