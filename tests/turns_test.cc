@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 namespace gamma_extract {
@@ -15,6 +17,7 @@ TEST(TurnsTest, IndexesHaveTheirTurnInOrder) {
   std::vector<std::uint64_t> order;  // only touched in turn
   run_workers(4, [&](const KeepGoing& keep_going) {
     for (std::uint64_t i = next++; i < 1000; i = next++) {
+      if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));  // be overtaken
       EXPECT_TRUE(turns.take(i, keep_going, [&] { order.push_back(i); }));
     }
   });
