@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <exception>
-#include <memory>
 #include <new>
 #include <optional>
 #include <string_view>
@@ -74,6 +73,12 @@ int run_with(std::span<const std::string> arguments, const Job& job, const Signa
   return 0;
 } catch (const Error& error) {
   return print_error(error.fault(), error.what());
+} catch (const std::system_error& error) {
+  // What std::thread throws where a limit is reached; any other is unforeseen.
+  if (error.code() != std::errc::resource_unavailable_try_again) throw;
+  return print_error(Fault::out_of_memory,
+                     "not enough threads: the system gives no more; give fewer --threads, or raise "
+                     "the limit (ulimit -u)");
 } catch (const std::bad_alloc&) {
   return print_error(Fault::out_of_memory,
                      "not enough memory: an allocation failed; free some, or give fewer --threads");

@@ -293,8 +293,9 @@ std::variant<Command, Information> parse(std::span<const std::string> arguments)
   }
   if (table.help->count() > 0) return Information{help_text(table)};
   if (table.version->count() > 0) return Information{version_text()};
-  const std::vector<std::string> unknown = table.app.remaining();
-  if (!unknown.empty()) fail_unknown(table, unknown.front());
+  for (const std::string& argument : table.app.remaining()) {
+    if (argument != "--") fail_unknown(table, argument);
+  }
   return command_of(table);
 }
 

@@ -193,7 +193,7 @@ void ProgressBar::draw() {
   if (foreground >= 0 && foreground != ::getpgrp()) return;
   const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
   BarState state{.done = progress_.done, .total = progress_.total};
-  state.rate = meter_.update(now.count(), state.done);
+  if (state.total > 0) state.rate = meter_.update(now.count(), state.done);
   write_standard_error("\r" + progress_line(state, terminal_columns(), style_) + "\x1b[J\r");
   drawn_ = true;
 }

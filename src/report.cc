@@ -71,8 +71,8 @@ std::string figure(const std::optional<double>& value, int decimals) {
   return fits ? fmt::format("{:.{}f}", *value, decimals) : fmt::format("{:.{}e}", *value, 4);
 }
 
-std::string scientific(const std::optional<double>& value) {
-  return value ? fmt::format("{:.2e}", *value) : "n/a";
+std::string residual(const std::optional<double>& norm) {
+  return norm ? fmt::format("{:.2e} (norm of the mean row; about 0)", *norm) : "n/a";
 }
 
 std::string file_line(const std::optional<std::string>& path, std::uint64_t bytes) {
@@ -106,9 +106,10 @@ std::string gamma_lines(const Report::MatrixFile& gamma) {
 
 std::string centroid_lines(const Report& report) {
   const Report::CentroidFile& centroid = report.centroid;
-  return "\nmu, the centroid, float32\n" + line("  norm", figure(centroid.summary.norm, 4)) +
-         line("  mean component", figure(centroid.summary.mean, 6)) +
-         line("  std component", figure(centroid.summary.std, 6)) +
+  return fmt::format("\nmu, the centroid, {}\n", report.centered.dtype) +
+         line("  norm", figure(centroid.summary.norm, 4)) +
+         line("  mean element", figure(centroid.summary.mean, 6)) +
+         line("  std element", figure(centroid.summary.std, 6)) +
          line("  sha256", centroid.sha256) + line("  xxh3", centroid.data_xxh3) +
          file_line(centroid.path, report.hidden_size * sizeof(float));
 }
@@ -116,13 +117,13 @@ std::string centroid_lines(const Report& report) {
 std::string centered_lines(const Report& report) {
   const Report::MatrixFile& centered = report.centered;
   return fmt::format("\ngamma' = gamma - mu, {}\n", centered.dtype) + norm_lines(centered.norms) +
-         line("  residual", scientific(report.residual_norm) + ", the norm of the mean row") +
-         line("  xxh3", centered.data_xxh3) + file_line(centered.path, centered.bytes);
+         line("  residual", residual(report.residual_norm)) + line("  xxh3", centered.data_xxh3) +
+         file_line(centered.path, centered.bytes);
 }
 
 std::string effort_line(const Report& report) {
-  return fmt::format("\n{:.2f} s on device {} with {} thread{}; {} read, {} written\n",
-                     report.seconds, report.device, report.threads, report.threads == 1 ? "" : "s",
+  return fmt::format("\n{:.2f} s on {} with {} thread{}; {} read, {} written\n", report.seconds,
+                     report.device, report.threads, report.threads == 1 ? "" : "s",
                      human_bytes(report.bytes_read), human_bytes(report.bytes_written));
 }
 

@@ -1,0 +1,246 @@
+#include "options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "gamma_extract/error.h"
+
+namespace gamma_extract::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using Arguments = std::vector<std::string>;
+
+Command command(const Arguments& arguments) {
+  return std::get<Command>(parse(arguments));
+}
+
+std::string text(const Arguments& arguments) {
+  return std::get<Information>(parse(arguments)).text;
+}
+
+/// The text of the usage error that the arguments give.
+std::string usage_error(const Arguments& arguments) {
+  try {
+    parse(arguments);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::usage) << error.what();
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
+  const Command parsed = command({"--model", "m", "--out", "o"});
+  EXPECT_EQ(parsed.extract.model, "m");
+  EXPECT_EQ(parsed.extract.out, "o");
+  EXPECT_EQ(parsed.extract.tensor, std::nullopt);
+  EXPECT_EQ(parsed.extract.slug, std::nullopt);
+  EXPECT_EQ(parsed.extract.dtype, OutputDtype::float32);
+  EXPECT_EQ(parsed.extract.threads, 0U);
+  EXPECT_FALSE(parsed.extract.force);
+  EXPECT_TRUE(parsed.extract.metadata);
+  EXPECT_FALSE(parsed.extract.allow_nonfinite);
+  EXPECT_FALSE(parsed.extract.fsync);
+  EXPECT_FALSE(parsed.json);
+  EXPECT_FALSE(parsed.quiet);
+}
+
+TEST(OptionsTest, AllOfThem) {
+  const Command parsed =
+      command({"--model=m", "--out=o", "--tensor", "lm_head.weight", "--name", "slug", "--dtype",
+               "source", "--device", "cpu", "--threads", "3", "--json", "--quiet", "--force",
+               "--no-metadata", "--allow-nonfinite", "--fsync"});
+  EXPECT_EQ(parsed.extract.model, "m");
+  EXPECT_EQ(parsed.extract.out, "o");
+  EXPECT_EQ(parsed.extract.tensor, "lm_head.weight");
+  EXPECT_EQ(parsed.extract.slug, "slug");
+  EXPECT_EQ(parsed.extract.dtype, OutputDtype::source);
+  EXPECT_EQ(parsed.extract.threads, 3U);
+  EXPECT_TRUE(parsed.extract.force);
+  EXPECT_FALSE(parsed.extract.metadata);
+  EXPECT_TRUE(parsed.extract.allow_nonfinite);
+  EXPECT_TRUE(parsed.extract.fsync);
+  EXPECT_TRUE(parsed.json);
+  EXPECT_TRUE(parsed.quiet);
+}
+
+TEST(OptionsTest, ShortFlagsTogether) {
+  const Command parsed = command({"-qf", "--model", "m", "--out", "o"});
+  EXPECT_TRUE(parsed.quiet);
+  EXPECT_TRUE(parsed.extract.force);
+}
+
+TEST(OptionsTest, FlagsMayBeRepeated) {
+  const Command parsed = command({"--json", "--json", "-q", "-q", "--model", "m"});
+  EXPECT_TRUE(parsed.json);
+  EXPECT_TRUE(parsed.quiet);
+}
+
+TEST(OptionsTest, BytesOfNamesAreKept) {
+  EXPECT_EQ(command({"--json", "--model", "a b\n\xff"}).extract.model, "a b\n\xff");
+  EXPECT_EQ(command({"--json", "--model", "[a,b]"}).extract.model, "[a,b]");
+  EXPECT_EQ(command({"--json", "--model=a=b"}).extract.model, "a=b");
+  EXPECT_EQ(command({"--json", "--model=-m"}).extract.model, "-m");
+}
+
+TEST(OptionsTest, ModelIsRequired) {
+  EXPECT_THAT(usage_error({}), HasSubstr("--model: missing"));
+  EXPECT_THAT(usage_error({"--out", "o"}), HasSubstr("--model: missing"));
+}
+
+TEST(OptionsTest, OutIsRequiredUnlessJsonIsAsked) {
+  EXPECT_THAT(usage_error({"--model", "m"}), HasSubstr("--out: missing"));
+  EXPECT_THAT(usage_error({"--model", "m", "--quiet"}), HasSubstr("--out: missing"));
+  EXPECT_EQ(command({"--model", "m", "--json"}).extract.out, std::nullopt);
+}
+
+TEST(OptionsTest, EmptyValues) {
+  for (const std::string name :
+       {"--model", "--out", "--tensor", "--name", "--dtype", "--device", "--threads"}) {
+    Arguments before{"--json"};
+    if (name != "--model") before.insert(before.end(), {"--model", "m"});
+    const auto error = [&before](const Arguments& rest) {
+      Arguments arguments = before;
+      arguments.insert(arguments.end(), rest.begin(), rest.end());
+      return usage_error(arguments);
+    };
+    EXPECT_THAT(error({name}), HasSubstr(name + ": the value is missing"));
+    EXPECT_THAT(error({name, ""}), HasSubstr(name + ": the value is missing"));
+    EXPECT_THAT(error({name + "=", "x"}), HasSubstr(name + ": the value is empty"));
+  }
+}
+
+TEST(OptionsTest, AnOptionIsNoValue) {
+  EXPECT_THAT(usage_error({"--model", "m", "--out", "--json"}),
+              HasSubstr("--out: the value is missing"));
+  EXPECT_THAT(usage_error({"--model", "m", "--out", "-q", "--json"}),
+              HasSubstr("--out=DIR where it begins with a dash"));
+}
+
+TEST(OptionsTest, AValueGivenTwice) {
+  for (const std::string name :
+       {"--model", "--out", "--tensor", "--name", "--dtype", "--device", "--threads"}) {
+    Arguments arguments{"--json", name, "cpu", name, "cpu"};
+    if (name != "--model") arguments.insert(arguments.end(), {"--model", "m"});
+    EXPECT_THAT(usage_error(arguments), HasSubstr(name + ": given twice"));
+  }
+  EXPECT_THAT(usage_error({"--model=a", "--model=b", "--model=c"}), HasSubstr("given 3 times"));
+}
+
+TEST(OptionsTest, FlagsTakeNoValue) {
+  EXPECT_THAT(usage_error({"--model", "m", "--json=false"}),
+              HasSubstr("--json=false: --json takes no value"));
+  EXPECT_THAT(usage_error({"--model", "m", "--force="}), HasSubstr("--force takes no value"));
+}
+
+TEST(OptionsTest, Threads) {
+  for (const std::string count : {"1", "1024"}) {
+    EXPECT_EQ(command({"--json", "--model", "m", "--threads", count}).extract.threads,
+              std::stoul(count));
+  }
+  for (const std::string count :
+       {"0", "-1", "1.5", "abc", "1025", "4294967297", "99999999999", "4x", " 4", "+4", "0x4"}) {
+    EXPECT_THAT(usage_error({"--json", "--model", "m", "--threads", count}),
+                HasSubstr("--threads " + count + ": not an integer from 1 to 1024"));
+  }
+}
+
+TEST(OptionsTest, UnknownValues) {
+  const auto error = [](const std::string& name, const std::string& value) {
+    return usage_error({"--json", "--model", "m", name, value});
+  };
+  EXPECT_THAT(error("--dtype", "flaot32"), HasSubstr("did you mean float32?"));
+  EXPECT_THAT(error("--dtype", "Source"), HasSubstr("did you mean source?"));
+  EXPECT_THAT(error("--dtype", "bf16"), HasSubstr("give float32 or source"));
+  EXPECT_THAT(error("--device", "cuda"), HasSubstr("give auto or cpu"));
+  EXPECT_THAT(error("--device", "cuda:0"), HasSubstr("give auto or cpu"));
+}
+
+TEST(OptionsTest, EachDevice) {
+  for (const std::string device : {"auto", "cpu"}) {
+    EXPECT_EQ(command({"--json", "--model", "m", "--device", device}).extract.model, "m");
+  }
+}
+
+TEST(OptionsTest, UnknownOptions) {
+  EXPECT_EQ(usage_error({"--treads", "4"}), "--treads: unknown option; did you mean --threads?");
+  EXPECT_EQ(usage_error({"--treads=4"}), "--treads: unknown option; did you mean --threads?");
+  EXPECT_EQ(usage_error({"-model", "m"}), "-model: unknown option; did you mean --model?");
+  EXPECT_EQ(usage_error({"--no_metadata"}),
+            "--no_metadata: unknown option; did you mean --no-metadata?");
+  EXPECT_EQ(usage_error({"-n"}), "-n: unknown option; see gamma-extract --help");
+}
+
+TEST(OptionsTest, OptionsOfLaterVersionsAreUnknown) {
+  for (const std::string name :
+       {"--revision", "--offline", "--cache-dir", "--no-cache", "--check"}) {
+    EXPECT_THAT(usage_error({"--model", "m", "--json", name}), HasSubstr("unknown option"));
+  }
+}
+
+TEST(OptionsTest, UnexpectedArguments) {
+  EXPECT_THAT(usage_error({"Qwen3-4B", "--out", "o"}), HasSubstr("did you mean --model Qwen3-4B?"));
+  EXPECT_THAT(usage_error({"inspect", "--model", "m"}),
+              HasSubstr("'inspect': unexpected argument"));
+  EXPECT_THAT(usage_error({"--model", "my", "model", "--json"}),
+              HasSubstr("'model': unexpected argument; quote a name that has spaces"));
+  EXPECT_THAT(usage_error({"--model", "m", "--json", ""}), HasSubstr("'': unexpected argument"));
+  EXPECT_THAT(usage_error({"--", "m"}), HasSubstr("m: unexpected argument"));
+}
+
+TEST(OptionsTest, EveryUsageErrorHasARemedy) {
+  for (const Arguments& arguments : std::vector<Arguments>{
+           {}, {"-x"}, {"x"}, {"--model", "m"}, {"--out"}, {"--json=1"}, {"--treads", "4"}}) {
+    EXPECT_THAT(usage_error(arguments),
+                ::testing::MatchesRegex(".+: .+; .*(did you mean|gamma-extract --help).*"));
+  }
+}
+
+TEST(OptionsTest, HelpWinsOverMistakes) {
+  EXPECT_THAT(text({"--help"}), HasSubstr("Usage: gamma-extract --model MODEL --out DIR"));
+  EXPECT_EQ(text({"-h"}), text({"--help"}));
+  EXPECT_EQ(text({"--bogus", "-h", "--threads", "x"}), text({"--help"}));
+}
+
+TEST(OptionsTest, HelpNamesEveryOptionOnceAndHasExamples) {
+  const std::string help = text({"--help"});
+  for (const std::string entry :
+       {"\n      --model MODEL ", "\n      --tensor NAME ",
+        "\n      --out DIR ",     "\n      --dtype DTYPE ",
+        "\n      --name SLUG ",   "\n  -f, --force ",
+        "\n      --no-metadata ", "\n      --allow-nonfinite ",
+        "\n      --fsync ",       "\n      --device DEVICE ",
+        "\n      --threads N ",   "\n      --json ",
+        "\n  -q, --quiet ",       "\n  -h, --help ",
+        "\n  -V, --version ",     "\nWhat to read:\n",
+        "\nWhat to write:\n",     "\nHow to run:\n",
+        "\nWhat to print:\n",     "\nExamples:\n  gamma-extract --model "}) {
+    const std::size_t place = help.find(entry);
+    ASSERT_NE(place, std::string::npos) << entry;
+    EXPECT_EQ(help.find(entry, place + 1), std::string::npos) << entry;
+  }
+}
+
+TEST(OptionsTest, HelpFitsEightyColumns) {
+  std::istringstream lines(text({"--help"}));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 80U) << line;
+    EXPECT_FALSE(line.ends_with(' ')) << line;
+  }
+}
+
+TEST(OptionsTest, VersionNamesLibtorchAndDevices) {
+  EXPECT_THAT(
+      text({"--version"}),
+      ::testing::MatchesRegex("gamma-extract [0-9.]+ \\(libtorch [0-9.]+; devices: cpu\\)\n"));
+  EXPECT_EQ(text({"-V"}), text({"--version"}));
+}
+
+}  // namespace
+}  // namespace gamma_extract::cli
