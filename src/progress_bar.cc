@@ -194,7 +194,8 @@ void ProgressBar::draw() {
   const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
   BarState state{.done = progress_.done, .total = progress_.total};
   if (state.total > 0) state.rate = meter_.update(now.count(), state.done);
-  write_standard_error("\r" + progress_line(state, terminal_columns(), style_) + "\x1b[J\r");
+  write_standard_error(
+      fmt::format("\r{}\x1b[J\r", progress_line(state, terminal_columns(), style_)));
   drawn_ = true;
 }
 

@@ -1,6 +1,8 @@
 #ifndef GAMMA_EXTRACT_SAFETENSORS_FILE_H_
 #define GAMMA_EXTRACT_SAFETENSORS_FILE_H_
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -26,14 +28,11 @@ inline std::string safetensors_bytes(const std::vector<ZeroTensor>& tensors) {
   std::uint64_t end = 0;
   for (const ZeroTensor& tensor : tensors) {
     std::uint64_t bytes = tensor.bytes_each;
-    std::string shape;
-    for (const std::uint64_t dimension : tensor.shape) {
-      bytes *= dimension;
-      shape += (shape.empty() ? "" : ",") + std::to_string(dimension);
-    }
-    header += (header.size() > 1 ? ",\"" : "\"") + tensor.name + R"(":{"dtype":")" + tensor.dtype +
-              R"(","shape":[)" + shape + R"(],"data_offsets":[)" + std::to_string(end) + "," +
-              std::to_string(end + bytes) + "]}";
+    for (const std::uint64_t dimension : tensor.shape) bytes *= dimension;
+    if (header.size() > 1) header += ',';
+    header +=
+        fmt::format(R"("{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor.name,
+                    tensor.dtype, fmt::join(tensor.shape, ","), end, end + bytes);
     end += bytes;
   }
   header += "}";
