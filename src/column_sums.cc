@@ -113,7 +113,7 @@ std::array<std::uint64_t, WideSum::limbs + 1> WideSum::quotient(
   const Words magnitude = negative() ? negated(words_) : words_;
   // Beginning at the second word gives the quotient 64 bits below the unit.
   std::array<std::uint64_t, limbs + 1> quotient{};
-  std::copy(magnitude.begin(), magnitude.end(), quotient.begin() + 1);
+  std::ranges::copy(magnitude, quotient.begin() + 1);
   divide(quotient, count);
   return quotient;
 }
@@ -225,7 +225,7 @@ std::vector<float> ColumnSums::means(std::uint64_t rows) const {
 
 std::optional<double> ColumnSums::norm_of_mean(std::uint64_t rows) const {
   const auto is_marked = [](std::uint8_t flags) { return flags != 0; };
-  if (std::any_of(nonfinite_.begin(), nonfinite_.end(), is_marked)) return std::nullopt;
+  if (std::ranges::any_of(nonfinite_, is_marked)) return std::nullopt;
   double squares = 0;
   for (const WideSum& sum : sums_) {
     const double mean = sum.approximate_mean(rows);

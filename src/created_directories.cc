@@ -14,17 +14,18 @@ CreatedDirectories::~CreatedDirectories() {
 }
 
 int CreatedDirectories::create(const std::filesystem::path& path) {
-  paths_.reserve(paths_.size() + 1);  // so that what was created is never forgotten
-  if (::mkdir(path.c_str(), 0777) == 0) {
-    paths_.push_back(path);
-    return 0;
+  std::filesystem::path partial;
+  for (const auto& part : path) {
+    partial /= part;
+    struct stat status {};
+    if (::stat(partial.c_str(), &status) == 0) continue;
+    paths_.reserve(paths_.size() + 1);  // so that what was created is never forgotten
+    if (::mkdir(partial.c_str(), 0777) == 0) {
+      paths_.push_back(partial);
+    } else if (errno != EEXIST) {
+      return errno;
+    }
   }
-  if (errno == EEXIST) return 0;
-  if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path) return errno;
-  if (const int error_number = create(path.parent_path()); error_number != 0) return error_number;
-  paths_.reserve(paths_.size() + 1);
-  if (::mkdir(path.c_str(), 0777) != 0) return errno == EEXIST ? 0 : errno;
-  paths_.push_back(path);
   return 0;
 }
 

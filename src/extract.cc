@@ -84,7 +84,7 @@ class Run {
     mu_hash.update(mu_bytes);
     mu_xxh3_ = mu_hash.hex();
 
-    if (options_.out) open_output();
+    if (options_.out) open_output(*options_.out);
     measure(*module.get());
     if (first_.nonfinite == 0) check_self(plan_, first_, second_);
     plan_.require_unchanged();
@@ -97,26 +97,27 @@ class Run {
 
  private:
   void warn_of_findings() {
-    if (first_.first_different_row) {
+    const std::string& tensor = plan_.choice().tensor;
+    const auto compared = plan_.compared();
+    if (compared && first_.first_different_row) {
       plan_.warn(
           fmt::format("the config ties {} to {}, but they differ, first in row {}; {} is taken",
-                      plan_.choice().tensor, *plan_.choice().compare_with,
-                      *first_.first_different_row, plan_.choice().tensor),
+                      tensor, compared->matrix->tensor.name, *first_.first_different_row, tensor),
           observer_);
     }
     if (first_.nonfinite != 0) {
-      plan_.warn(fmt::format("{}: {} {} NaN or infinite; figures that they touch are left out",
-                             plan_.choice().tensor, first_.nonfinite,
-                             first_.nonfinite == 1 ? "value is" : "values are"),
-                 observer_);
+      plan_.warn(
+          fmt::format("{}: {} {} NaN or infinite; figures that they touch are left out", tensor,
+                      first_.nonfinite, first_.nonfinite == 1 ? "value is" : "values are"),
+          observer_);
     }
   }
 
-  void open_output() {
+  void open_output(const std::filesystem::path& directory) {
     plan_.require_replaceable(mu_sha256_);
     files_ = plan_.planned_files();
     output_ = std::make_unique<OutputSet>(
-        *options_.out, files_, OutputOptions{.fsync = options_.fsync}, observer_.stop,
+        directory, files_, OutputOptions{.fsync = options_.fsync}, observer_.stop,
         [this](const std::string& text) { plan_.warn(text, observer_); });
   }
 

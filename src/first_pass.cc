@@ -27,8 +27,8 @@ using Place = std::pair<std::uint64_t, std::uint64_t>;
 constexpr Place nowhere{std::numeric_limits<std::uint64_t>::max(), 0};
 
 bool any_nonfinite(const BlockSums& sums) {
-  return std::any_of(sums.largest.begin(), sums.largest.end(),
-                     [](std::uint32_t bits) { return bits >= infinity_bits; });
+  return std::ranges::any_of(sums.largest,
+                             [](std::uint32_t bits) { return bits >= infinity_bits; });
 }
 
 /// Whether the stored value is finite though it is not as float32: only a float64 can be.
@@ -100,9 +100,9 @@ class Findings {
 /// The first row of the block whose bytes differ, if any.
 std::optional<std::uint64_t> different_row(const BlockPlace& place, std::span<const std::byte> left,
                                            std::span<const std::byte> right) {
-  const auto difference = std::mismatch(left.begin(), left.end(), right.begin());
-  if (difference.first == left.end()) return std::nullopt;
-  const auto byte = static_cast<std::size_t>(difference.first - left.begin());
+  const auto difference = std::ranges::mismatch(left, right);
+  if (difference.in1 == left.end()) return std::nullopt;
+  const auto byte = static_cast<std::size_t>(difference.in1 - left.begin());
   return place.first_row + byte / (left.size() / place.rows);
 }
 

@@ -47,7 +47,7 @@ at::Tensor view(std::span<const float> values, const StoredBlock& block) {
 /// Sums the squares of the rows and, since a NaN shows in them, makes the block's NaN canonical.
 void measure(std::span<float> values, std::size_t columns, std::span<double> squares) {
   row_squares(values, columns, squares);
-  if (std::any_of(squares.begin(), squares.end(), [](double sum) { return std::isnan(sum); })) {
+  if (std::ranges::any_of(squares, [](double sum) { return std::isnan(sum); })) {
     canonicalize_nan(values);
   }
 }

@@ -45,7 +45,7 @@ void Plan::warn(std::string text, const Observer& observer) {
 
 std::optional<MatrixSource> Plan::compared() const noexcept {
   if (!compared_matrix_) return std::nullopt;
-  return MatrixSource{&compared_shard_->source, &*compared_matrix_};
+  return MatrixSource{.shard = &compared_shard_->source, .matrix = &*compared_matrix_};
 }
 
 safetensors::Dtype Plan::dtype(File file) const noexcept {

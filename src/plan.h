@@ -25,7 +25,7 @@
 namespace gamma_extract {
 
 /// The files of the set, in the order in which they get their names.
-enum File : std::size_t { gamma_file, centroid_file, centered_file };
+enum File : std::uint8_t { gamma_file, centroid_file, centered_file };
 inline constexpr std::array all_files{gamma_file, centroid_file, centered_file};
 
 class Plan {
@@ -44,7 +44,9 @@ class Plan {
   [[nodiscard]] const BlockLayout& layout() const noexcept { return layout_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
-  [[nodiscard]] MatrixSource source() const noexcept { return {&shard_->source, &matrix_}; }
+  [[nodiscard]] MatrixSource source() const noexcept {
+    return {.shard = &shard_->source, .matrix = &matrix_};
+  }
   /// The embedding that is to be compared with the head that was taken, if any.
   [[nodiscard]] std::optional<MatrixSource> compared() const noexcept;
 
