@@ -126,9 +126,9 @@ std::string help_of(const CLI::Option& option) {
           : fmt::format("  -{}, --{}", option.get_snames().front(), option.get_lnames().front());
   if (takes_value(option)) names += " " + option.get_type_name();
   std::string text = fmt::format("{:<{}}", names, column);
-  for (const char c : option.get_description()) {
-    text += c;
-    if (c == '\n') text.append(column, ' ');
+  for (const char letter : option.get_description()) {
+    text += letter;
+    if (letter == '\n') text.append(column, ' ');
   }
   return text + "\n";
 }
@@ -223,7 +223,7 @@ std::optional<std::string> value_of(const CLI::Option& option) {
 std::size_t choice_of(const CLI::Option& option, std::span<const std::string> possible) {
   const std::optional<std::string> value = value_of(option);
   if (!value) return 0;
-  const auto found = std::find(possible.begin(), possible.end(), *value);
+  const auto found = std::ranges::find(possible, *value);
   if (found != possible.end()) return static_cast<std::size_t>(found - possible.begin());
   const std::string name = option.get_name();
   const std::optional<std::string> meant = nearest(*value, possible);
