@@ -34,8 +34,8 @@ Plan::Plan(const ExtractOptions& options, const Observer& observer)
   for (std::string& warning : shape_warnings(checkpoint_.config(), matrix_)) {
     warn(std::move(warning), observer);
   }
-  open_compared(observer);
-  if (options.out) require_writable();
+  if (choice_.compare_with) open_compared(*choice_.compare_with, observer);
+  if (options.out) require_writable(*options.out);
 }
 
 void Plan::warn(std::string text, const Observer& observer) {
@@ -85,6 +85,7 @@ std::vector<PlannedFile> Plan::planned_files() const {
   const std::string sha256(64, '0');
   const std::string xxh3(32, '0');
   std::vector<PlannedFile> files;
+  files.reserve(all_files.size());
   for (const File file : all_files) {
     files.push_back({.name = file_names_.at(file),
                      .bytes = header(file, sha256, xxh3).size() + data_bytes(file)});
@@ -102,34 +103,39 @@ void Plan::require_unchanged() const {
   if (compared_shard_) compared_shard_->source.require_unchanged();
 }
 
-/// Head and embedding are both there though the config ties them: opens the embedding, if the two
-/// can be compared at all.
-void Plan::open_compared(const Observer& observer) {
-  if (!choice_.compare_with) return;
-  compared_shard_ = checkpoint_.open_shard(*choice_.compare_with);
-  compared_matrix_ = stored_matrix(*compared_shard_, *choice_.compare_with);
-  const auto& head = matrix_.tensor;
-  const auto& embedding = compared_matrix_->tensor;
-  if (head.shape == embedding.shape && head.dtype == embedding.dtype) return;
-  warn(fmt::format("the config ties head and embedding, but {} and {}; {} is taken", describe(head),
-                   describe(embedding), head.name),
-       observer);
+/// Head and embedding are both there though the config ties them: opens the embedding, to be
+/// compared. What is in the way of that is told; the head is taken all the same.
+void Plan::open_compared(const std::string& embedding, const Observer& observer) {
+  std::string obstacle;
+  try {
+    compared_shard_ = checkpoint_.open_shard(embedding);
+    compared_matrix_ = stored_matrix(*compared_shard_, embedding);
+    const auto& left = matrix_.tensor;
+    const auto& right = compared_matrix_->tensor;
+    if (left.shape == right.shape && left.dtype == right.dtype) return;
+    obstacle = fmt::format("{} and {}", describe(left), describe(right));
+  } catch (const Error& error) {
+    obstacle = error.what();
+  }
   compared_matrix_.reset();
   compared_shard_.reset();
+  warn(fmt::format("the config ties {} to {}, but the two cannot be compared ({}); {} is taken",
+                   choice_.tensor, embedding, obstacle, choice_.tensor),
+       observer);
 }
 
 /// Everything that can be refused before the arithmetic.
-void Plan::require_writable() const {
+void Plan::require_writable(const std::filesystem::path& directory) const {
   for (const std::filesystem::path& input : checkpoint_.files()) {
     for (const std::string& name : file_names_) {
-      const std::filesystem::path path = *options_.out / name;
+      const std::filesystem::path path = directory / name;
       if (!is_same_file(path, input)) continue;
       fail(Fault::output_is_input,
            "{}: it is a file of the model itself; choose another --out or --name", path.string());
     }
   }
   require_replaceable(std::nullopt);
-  require_room(*options_.out, planned_files());
+  require_room(directory, planned_files());
 }
 
 }  // namespace gamma_extract

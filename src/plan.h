@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,8 +69,8 @@ class Plan {
   void require_unchanged() const;
 
  private:
-  void open_compared(const Observer& observer);
-  void require_writable() const;
+  void open_compared(const std::string& embedding, const Observer& observer);
+  void require_writable(const std::filesystem::path& directory) const;
   [[nodiscard]] safetensors::Metadata metadata(File file, const std::string& mu_sha256,
                                                const std::string& data_xxh3) const;
 

@@ -126,9 +126,11 @@ double RateMeter::update(double seconds, std::uint64_t done) {
 bool can_draw_progress() {
   if (::isatty(STDERR_FILENO) == 0 || environment("TERM") == "dumb") return false;
   std::string disabled(environment("HF_HUB_DISABLE_PROGRESS_BARS"));
-  for (char& c : disabled) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  for (char& letter : disabled) {
+    if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
+  }
   const auto yes = {"1", "ON", "YES", "TRUE"};
-  return std::find(yes.begin(), yes.end(), disabled) == yes.end();
+  return std::ranges::find(yes, disabled) == yes.end();
 }
 
 BarStyle bar_style() {
@@ -159,7 +161,7 @@ ProgressBar::ProgressBar(const Progress& progress) : progress_(progress), style_
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     thread_ = std::thread([this] { loop(); });
-  } catch (const std::system_error&) {
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
     // A run is worth more than its bar.
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -28,7 +28,7 @@ void run_workers(unsigned count, const std::function<void(const KeepGoing&)>& wo
     threads.reserve(count);
     try {
       while (threads.size() + 1 < count) threads.emplace_back(guarded);
-    } catch (const std::system_error&) {
+    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
       // No more threads (a limit of the system or the user): those that run do all the work.
     }
     guarded();
