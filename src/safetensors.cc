@@ -16,7 +16,8 @@ struct DtypeInfo {
   std::uint64_t bits;
 };
 
-// In the order of enum class Dtype.
+// In the order of enum class Dtype. The names of the members would bury the table.
+// NOLINTBEGIN(modernize-use-designated-initializers)
 constexpr std::array<DtypeInfo, 22> dtypes{{
     {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
     {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
@@ -24,6 +25,7 @@ constexpr std::array<DtypeInfo, 22> dtypes{{
     {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
     {"I64", 64},        {"U64", 64},
 }};
+// NOLINTEND(modernize-use-designated-initializers)
 
 const DtypeInfo& info(Dtype dtype) {
   return dtypes.at(static_cast<std::size_t>(dtype));

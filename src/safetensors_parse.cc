@@ -34,9 +34,15 @@ struct KnownField {
 };
 
 constexpr std::array<KnownField, 3> known_fields{{
-    {"dtype", "the name of an element type is", Fault::tensor_dtype_unknown},
-    {"shape", "an array of unsigned 64-bit integers is", Fault::tensor_shape_invalid},
-    {"data_offsets", "two unsigned 64-bit integers are", Fault::tensor_offsets_invalid},
+    {.name = "dtype",
+     .expected = "the name of an element type is",
+     .fault = Fault::tensor_dtype_unknown},
+    {.name = "shape",
+     .expected = "an array of unsigned 64-bit integers is",
+     .fault = Fault::tensor_shape_invalid},
+    {.name = "data_offsets",
+     .expected = "two unsigned 64-bit integers are",
+     .fault = Fault::tensor_offsets_invalid},
 }};
 enum Field : std::uint8_t { dtype_field, shape_field, offsets_field, unknown_field };
 
