@@ -10,7 +10,6 @@ macro(gamma_extract_require name package)
 endmacro()
 
 gamma_extract_require(Threads libc6-dev)
-gamma_extract_require(OpenMP g++ COMPONENTS CXX)
 gamma_extract_require(fmt libfmt-dev)
 gamma_extract_require(CLI11 libcli11-dev)
 gamma_extract_require(nlohmann_json nlohmann-json3-dev)
