@@ -49,6 +49,7 @@ missing_packages() {
   in_a_prefix include/xxhash.h || echo libxxhash-dev
   [ -n "$libtorch" ] || in_a_prefix include/ATen/core/Tensor.h || echo libtorch-dev
   [ "$tests" = OFF ] || in_a_prefix include/gmock/gmock.h || echo libgmock-dev
+  [ "$tests" = OFF ] || has strace || echo strace
 }
 
 # Prints what has to stand before apt-get, if anything, or fails where it cannot be used.

@@ -1,0 +1,266 @@
+// What the real program shows on a terminal.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "run_program.h"
+#include "seeded_checkpoint.h"
+#include "staged_run.h"
+#include "temporary_directory.h"
+
+namespace gamma_extract {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::Outcome;
+using testing::Program;
+using testing::run_program;
+using ::testing::StartsWith;
+using testing::TemporaryDirectory;
+using testing::write_file;
+using testing::write_seeded_checkpoint;
+
+/// Both ends of a terminal of so many columns.
+class Terminal {
+ public:
+  explicit Terminal(unsigned short columns) {
+    struct winsize size {};
+    size.ws_col = columns;
+    size.ws_row = 24;
+    if (::openpty(&controller_, &terminal_, nullptr, nullptr, &size) != 0) {
+      throw std::runtime_error("cannot open a terminal");
+    }
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  ~Terminal() {
+    hang_up();
+    ::close(controller_);
+  }
+
+  /// In the child: a session of its own, which this terminal controls.
+  void adopt() const {
+    ::close(controller_);
+    ::setsid();
+    ::ioctl(terminal_, TIOCSCTTY, 0);
+    ::dup2(terminal_, STDIN_FILENO);
+    ::dup2(terminal_, STDERR_FILENO);
+  }
+
+  /// Closes this process's copy of the program's end, so that reading meets its end.
+  void hang_up() { ::close(std::exchange(terminal_, -1)); }
+
+  void type(char key) const { EXPECT_EQ(::write(controller_, &key, 1), 1); }
+
+  /// All that is printed until the program ends; `seen` is shown what there is after each piece.
+  std::string read_all(const std::function<void(const std::string&)>& seen) const {
+    std::string text;
+    char piece[4096];
+    for (ssize_t count = 0; (count = ::read(controller_, piece, sizeof piece)) > 0;) {
+      text.append(piece, static_cast<std::size_t>(count));
+      seen(text);
+    }
+    return text;
+  }
+
+ private:
+  int controller_ = -1;
+  int terminal_ = -1;
+};
+
+/// What a terminal makes of what is printed on it: enough of one for this program. Other escapes
+/// than it knows fail the test.
+class Screen {
+ public:
+  explicit Screen(std::string_view text) {
+    while (!text.empty()) text.remove_prefix(show(text));
+    while (!lines_.empty() && lines_.back().empty()) lines_.pop_back();
+  }
+
+  /// What is left at the end, without the spaces and lines after it.
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+  /// Cells of the longest line that ever stood there.
+  [[nodiscard]] std::size_t widest() const { return widest_; }
+  [[nodiscard]] bool colored() const { return colored_; }
+
+ private:
+  /// Takes what comes first; returns its length.
+  std::size_t show(std::string_view text) {
+    if (text.starts_with("\r")) {
+      column_ = 0;
+      return 1;
+    }
+    if (text.starts_with("\n")) {
+      lines_.resize(++row_ + 1);
+      return 1;
+    }
+    if (text.starts_with("\x1b[J")) {
+      lines_.resize(row_ + 1);
+      lines_[row_].resize(std::min(column_, lines_[row_].size()));
+      return 3;
+    }
+    if (text.starts_with("\x1b[")) {
+      const std::size_t end = text.find_first_not_of("0123456789;", 2);
+      EXPECT_EQ(text.at(end), 'm') << "an escape that is not known";
+      colored_ = true;
+      return end + 1;
+    }
+    const std::size_t bytes = (text[0] & 0x80) == 0 ? 1 : (text[0] & 0x20) == 0 ? 2 : 3;
+    lines_.resize(std::max(lines_.size(), row_ + 1));
+    std::string& line = lines_[row_];
+    line.resize(std::max(line.size(), column_ + 1), ' ');
+    line[column_++] = bytes == 1 ? text[0] : '*';
+    widest_ = std::max(widest_, column_);
+    return bytes;
+  }
+
+  std::vector<std::string> lines_{""};
+  std::size_t row_ = 0;
+  std::size_t column_ = 0;
+  std::size_t widest_ = 0;
+  bool colored_ = false;
+};
+
+class TerminalTest : public ::testing::Test {
+ protected:
+  TerminalTest() { write_seeded_checkpoint(directory_ / "model", 8192, 1); }
+
+  /// Runs the program on the terminal; returns what it printed there.
+  std::string run_on(Terminal& terminal, const std::function<void(const std::string&)>& seen) {
+    Program program(PROGRAM, arguments_, [&] {
+      for (const char* name : {"NO_COLOR", "COLUMNS", "HF_HUB_DISABLE_PROGRESS_BARS"}) {
+        ::unsetenv(name);
+      }
+      ::setenv("TERM", "xterm-256color", 1);
+      ::setenv("LC_ALL", "C.UTF-8", 1);
+      if (!variable_.empty()) ::setenv(variable_.c_str(), value_.c_str(), 1);
+      terminal.adopt();
+    });
+    terminal.hang_up();
+    std::string text = terminal.read_all(seen);
+    outcome_ = program.wait();
+    return text;
+  }
+
+  /// The same, until a bar was seen: a run may be too fast for one.
+  std::string run_until_drawn(unsigned short columns) {
+    for (int attempt = 0; attempt < 20; ++attempt) {
+      Terminal terminal(columns);
+      std::string text = run_on(terminal, [](const std::string&) {});
+      EXPECT_EQ(outcome_.exit_code, 0) << text;
+      if (text.find("[") != std::string::npos && text.find("%") != std::string::npos) return text;
+    }
+    ADD_FAILURE() << "no bar was drawn";
+    return "";
+  }
+
+  /// The same, until part of a bar was filled: only that has a colour.
+  std::string run_until_filled() {
+    for (int attempt = 0; attempt < 20; ++attempt) {
+      std::string text = run_until_drawn(80);
+      if (text.find("\u2588") != std::string::npos) return text;
+    }
+    ADD_FAILURE() << "no bar was filled";
+    return "";
+  }
+
+  TemporaryDirectory directory_;
+  fs::path out_ = directory_ / "new" / "out";
+  std::vector<std::string> arguments_{"--model", directory_ / "model", "--out", out_};
+  std::string variable_;
+  std::string value_;
+  Outcome outcome_;
+};
+
+class TerminalWidthTest : public TerminalTest,
+                          public ::testing::WithParamInterface<unsigned short> {};
+
+TEST_P(TerminalWidthTest, BarFitsAndIsWiped) {
+  const std::string text = run_until_drawn(GetParam());
+  const Screen screen(text);
+  EXPECT_LT(screen.widest(), GetParam());
+  EXPECT_GT(screen.widest(), 20);
+  EXPECT_THAT(screen.lines(), IsEmpty());
+  EXPECT_THAT(outcome_.out, HasSubstr("gamma"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Columns, TerminalWidthTest, ::testing::Values(40, 80, 250),
+                         ::testing::PrintToStringParamName());
+
+TEST_F(TerminalTest, WarningsStayAndTheBarGoes) {
+  write_file(directory_ / "model" / "config.json",
+             R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],)"
+             R"( "tie_word_embeddings": false, "vocab_size": 8191, "hidden_size": 1024})");
+  const Screen screen(run_until_drawn(250));
+  ASSERT_EQ(screen.lines().size(), 1);
+  EXPECT_THAT(screen.lines()[0], StartsWith("gamma-extract: warning: "));
+}
+
+TEST_F(TerminalTest, NoColorMeansNone) {
+  EXPECT_TRUE(Screen(run_until_filled()).colored());
+  variable_ = "NO_COLOR";
+  value_ = "1";
+  EXPECT_FALSE(Screen(run_until_filled()).colored());
+}
+
+TEST_F(TerminalTest, DumbTerminalGetsNoEscapes) {
+  variable_ = "TERM";
+  value_ = "dumb";
+  Terminal terminal(80);
+  EXPECT_EQ(run_on(terminal, [](const std::string&) {}), "");
+  EXPECT_EQ(outcome_.exit_code, 0);
+}
+
+TEST_F(TerminalTest, QuietIsSilent) {
+  arguments_.emplace_back("--quiet");
+  Terminal terminal(80);
+  EXPECT_EQ(run_on(terminal, [](const std::string&) {}), "");
+  EXPECT_EQ(outcome_.exit_code, 0);
+  EXPECT_EQ(outcome_.out, "");
+}
+
+TEST_F(TerminalTest, FileGetsNoBar) {
+  const Outcome outcome = run_program(arguments_);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST_F(TerminalTest, TypedInterruptEndsTheRun) {
+  for (int attempt = 0; attempt < 20 && outcome_.signal == 0; ++attempt) {
+    fs::remove_all(out_.parent_path());
+    Terminal terminal(80);
+    bool typed = false;
+    const std::string text = run_on(terminal, [&](const std::string& so_far) {
+      if (typed || so_far.find('%') == std::string::npos || !testing::staging_in(out_)) return;
+      terminal.type('\x03');
+      typed = true;
+    });
+    if (outcome_.signal == 0) {  // it was over before
+      EXPECT_EQ(outcome_.exit_code, 0) << text;
+      continue;
+    }
+    EXPECT_EQ(outcome_.signal, SIGINT);
+    EXPECT_EQ(outcome_.out, "");
+    EXPECT_THAT(Screen(text).lines(), IsEmpty());
+    EXPECT_FALSE(fs::exists(out_.parent_path()));
+  }
+  EXPECT_EQ(outcome_.signal, SIGINT) << "the moment was not met";
+}
+
+}  // namespace
+}  // namespace gamma_extract
