@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,6 +99,10 @@ struct Stop {
   int signal;
   double staged;  // how much was written when it came
 };
+
+void PrintTo(const Stop& stop, std::ostream* out) {
+  *out << "signal " << stop.signal << " at " << stop.staged;
+}
 
 class AllOrNothingStopTest : public AllOrNothingTest, public ::testing::WithParamInterface<Stop> {
  protected:

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -185,6 +186,10 @@ struct FailingCall {
   std::string injection;
   std::string option;
 };
+
+void PrintTo(const FailingCall& call, std::ostream* out) {
+  *out << call.call << ":" << call.injection;
+}
 
 class FailingWriteTest : public FailingCallsTest,
                          public ::testing::WithParamInterface<FailingCall> {};
