@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "extraction.h"
+
+// The program with the arithmetic in a module: libtorch is loaded when it is needed, and not else.
+
+namespace gamma_extract {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Outcome;
+using testing::Program;
+using testing::run_program;
+using testing::TemporaryDirectory;
+
+/// What the dynamic loader says of the libraries that a run looked for.
+std::string libraries_of(const std::vector<std::string>& arguments, int exit_code) {
+  const TemporaryDirectory directory;
+  const Outcome outcome = run_program(arguments, [&] {
+    ::setenv("LD_DEBUG", "libs", 1);
+    ::setenv("LD_DEBUG_OUTPUT", (directory / "libraries").c_str(), 1);
+  });
+  EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+  std::string text;
+  for (const auto& entry : fs::directory_iterator(directory.path())) {
+    text += testing::read_file(entry.path());
+  }
+  return text;
+}
+
+void expect_no_libtorch(const std::vector<std::string>& arguments, int exit_code) {
+  const std::string libraries = libraries_of(arguments, exit_code);
+  EXPECT_NE(libraries.find("libc.so"), std::string::npos) << "the loader said nothing";
+  EXPECT_EQ(libraries.find("libtorch"), std::string::npos) << arguments.front();
+}
+
+TEST(LibtorchEndToEndTest, IsNotLoadedForWhatNeedsNoTensor) {
+  const TemporaryDirectory directory;
+  const std::string out = (directory / "out").string();
+  const std::string model = testing::checkpoint("llama-untied-f32").string();
+  expect_no_libtorch({"--help"}, 0);
+  expect_no_libtorch({"--version"}, 0);
+  expect_no_libtorch({"--modle", model}, 2);
+  expect_no_libtorch({"--model", (directory / "nothing").string(), "--out", out}, 3);
+
+  // The files of another model, by their metadata; and that a run does load it.
+  const std::string loaded = libraries_of({"--model", model, "--out", out, "--quiet"}, 0);
+  EXPECT_NE(loaded.find("libtorch"), std::string::npos);
+  expect_no_libtorch(
+      {"--model", testing::checkpoint("qwen3-tied-f16").string(), "--out", out, "--quiet"}, 4);
+}
+
+/// A copy of the program, and beside it what stands for its module.
+class ModuleEndToEndTest : public ::testing::Test {
+ protected:
+  ModuleEndToEndTest() {
+    fs::create_directory(directory_ / "bin");
+    fs::copy_file(PROGRAM, directory_ / "bin/gamma-extract");
+  }
+  [[nodiscard]] fs::path module() const { return directory_ / "bin/gamma-extract-matrix.so"; }
+  void expect_refused(std::initializer_list<std::string_view> parts) const {
+    const fs::path out = directory_ / "out";
+    Program program(directory_ / "bin/gamma-extract",
+                    {"--model", testing::checkpoint("llama-untied-f32").string(), "--out",
+                     (out / "deep").string()});
+    testing::expect_refused(program.wait(), 2, parts);
+    EXPECT_FALSE(fs::exists(out));
+  }
+
+ private:
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ModuleEndToEndTest, Missing) {
+  expect_refused({"gamma-extract-matrix.so", "reinstall"});
+}
+
+TEST_F(ModuleEndToEndTest, NoLibrary) {
+  testing::write_file(module(), std::string(4096, 'x'));
+  expect_refused({"gamma-extract-matrix.so", "invalid ELF header", "reinstall"});
+}
+
+TEST_F(ModuleEndToEndTest, OfAnotherVersion) {
+  fs::copy_file(OLD_MODULE, module());
+  expect_refused({"gamma-extract-matrix.so", "version", "reinstall"});
+}
+
+}  // namespace
+}  // namespace gamma_extract
