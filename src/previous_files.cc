@@ -19,7 +19,12 @@ Origin read_origin(const std::filesystem::path& path) {
   try {
     const safetensors::Header header = safetensors::read_header(Source(path));
     return {.model = header.metadata("model"), .mu_sha256 = header.metadata("mu_sha256")};
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.fault() == Fault::file_unreadable) {
+      fail(Fault::output_exists,
+           "{}: it exists, and cannot be read to see which model it is of; {}", path.string(),
+           remedy);
+    }
     return {};  // whatever it is, this program did not write it
   }
 }

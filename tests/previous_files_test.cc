@@ -123,5 +123,11 @@ TEST_F(PreviousFilesTest, NameIsComparedAsMetadataHasIt) {
   require(plain_);
 }
 
+TEST_F(PreviousFilesTest, WhatCannotBeReadIsToldSo) {
+  fs::create_symlink("b", directory_ / "b");  // a link to itself
+  EXPECT_THAT(refusal(plain_), HasSubstr("cannot be read"));
+  EXPECT_FAULT(require(plain_), output_exists);
+}
+
 }  // namespace
 }  // namespace gamma_extract
