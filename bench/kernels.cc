@@ -19,6 +19,9 @@
 #include "stored_block.h"
 #include "widen.h"
 
+// `for (auto _ : state)` is how the library wants its loops.
+// NOLINTBEGIN(clang-analyzer-deadcode.DeadStores,readability-identifier-length)
+
 namespace {
 
 using namespace gamma_extract;
@@ -27,7 +30,7 @@ constexpr std::size_t rows = 51;  // a block of the real shape
 constexpr std::size_t columns = 2560;
 
 std::vector<float> weights() {
-  std::mt19937 random(1);
+  std::mt19937 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same values each time
   std::normal_distribution<float> weight(0, 0.02F);
   std::vector<float> values(rows * columns);
   for (float& value : values) value = weight(random);
@@ -121,5 +124,7 @@ void parse_header(benchmark::State& state) {
 BENCHMARK(parse_header);
 
 }  // namespace
+
+// NOLINTEND(clang-analyzer-deadcode.DeadStores,readability-identifier-length)
 
 BENCHMARK_MAIN();

@@ -1,9 +1,11 @@
 // What the real program shows on a terminal.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -16,9 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "gamma_extract/source.h"
 #include "run_program.h"
 #include "seeded_checkpoint.h"
-#include "staged_run.h"
 #include "temporary_directory.h"
 
 namespace gamma_extract {
@@ -157,26 +159,23 @@ class TerminalTest : public ::testing::Test {
     return text;
   }
 
-  /// The same, until a bar was seen: a run may be too fast for one.
-  std::string run_until_drawn(unsigned short columns) {
-    for (int attempt = 0; attempt < 20; ++attempt) {
-      Terminal terminal(columns);
-      std::string text = run_on(terminal, [](const std::string&) {});
-      EXPECT_EQ(outcome_.exit_code, 0) << text;
-      if (text.find("[") != std::string::npos && text.find("%") != std::string::npos) return text;
-    }
-    ADD_FAILURE() << "no bar was drawn";
-    return "";
-  }
-
-  /// The same, until part of a bar was filled: only that has a colour.
-  std::string run_until_filled() {
-    for (int attempt = 0; attempt < 20; ++attempt) {
-      std::string text = run_until_drawn(80);
-      if (text.find("\u2588") != std::string::npos) return text;
-    }
-    ADD_FAILURE() << "no bar was filled";
-    return "";
+  /// The same with the output directory locked, as by another run, which lets the program wait
+  /// until `sign` was seen on the terminal; then `act` is called, or the lock let go.
+  std::string run_until(const std::string& sign, unsigned short columns,
+                        const std::function<void(const Terminal&)>& act = {}) {
+    fs::create_directories(out_);
+    Descriptor lock(::open(out_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    EXPECT_EQ(::flock(lock.get(), LOCK_EX), 0);
+    Terminal terminal(columns);
+    bool acted = false;
+    std::string text = run_on(terminal, [&](const std::string& so_far) {
+      const bool seen = so_far.find(sign) != std::string::npos;
+      if (seen && act && !std::exchange(acted, true)) act(terminal);
+      const bool waited = so_far.find("another process has locked it") != std::string::npos;
+      if ((seen && !act) || waited) lock.close();
+    });
+    EXPECT_THAT(text, HasSubstr(sign));
+    return text;
   }
 
   TemporaryDirectory directory_;
@@ -191,7 +190,8 @@ class TerminalWidthTest : public TerminalTest,
                           public ::testing::WithParamInterface<unsigned short> {};
 
 TEST_P(TerminalWidthTest, BarFitsAndIsWiped) {
-  const std::string text = run_until_drawn(GetParam());
+  const std::string text = run_until("%", GetParam());
+  EXPECT_EQ(outcome_.exit_code, 0);
   const Screen screen(text);
   EXPECT_LT(screen.widest(), GetParam());
   EXPECT_GT(screen.widest(), 20);
@@ -206,16 +206,17 @@ TEST_F(TerminalTest, WarningsStayAndTheBarGoes) {
   write_file(directory_ / "model" / "config.json",
              R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],)"
              R"( "tie_word_embeddings": false, "vocab_size": 8191, "hidden_size": 1024})");
-  const Screen screen(run_until_drawn(250));
+  const Screen screen(run_until("%", 250));
   ASSERT_EQ(screen.lines().size(), 1);
   EXPECT_THAT(screen.lines()[0], StartsWith("gamma-extract: warning: "));
 }
 
 TEST_F(TerminalTest, NoColorMeansNone) {
-  EXPECT_TRUE(Screen(run_until_filled()).colored());
+  const std::string filled = "\u2588";  // only what is filled has a colour
+  EXPECT_TRUE(Screen(run_until(filled, 80)).colored());
   variable_ = "NO_COLOR";
   value_ = "1";
-  EXPECT_FALSE(Screen(run_until_filled()).colored());
+  EXPECT_FALSE(Screen(run_until(filled, 80)).colored());
 }
 
 TEST_F(TerminalTest, DumbTerminalGetsNoEscapes) {
@@ -241,25 +242,12 @@ TEST_F(TerminalTest, FileGetsNoBar) {
 }
 
 TEST_F(TerminalTest, TypedInterruptEndsTheRun) {
-  for (int attempt = 0; attempt < 20 && outcome_.signal == 0; ++attempt) {
-    fs::remove_all(out_.parent_path());
-    Terminal terminal(80);
-    bool typed = false;
-    const std::string text = run_on(terminal, [&](const std::string& so_far) {
-      if (typed || so_far.find('%') == std::string::npos || !testing::staging_in(out_)) return;
-      terminal.type('\x03');
-      typed = true;
-    });
-    if (outcome_.signal == 0) {  // it was over before
-      EXPECT_EQ(outcome_.exit_code, 0) << text;
-      continue;
-    }
-    EXPECT_EQ(outcome_.signal, SIGINT);
-    EXPECT_EQ(outcome_.out, "");
-    EXPECT_THAT(Screen(text).lines(), IsEmpty());
-    EXPECT_FALSE(fs::exists(out_.parent_path()));
-  }
-  EXPECT_EQ(outcome_.signal, SIGINT) << "the moment was not met";
+  const std::string text =
+      run_until("%", 80, [](const Terminal& terminal) { terminal.type('\x03'); });
+  EXPECT_EQ(outcome_.signal, SIGINT);
+  EXPECT_EQ(outcome_.out, "");
+  EXPECT_THAT(Screen(text).lines(), IsEmpty());
+  EXPECT_TRUE(fs::is_empty(out_));
 }
 
 }  // namespace
