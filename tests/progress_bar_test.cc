@@ -216,8 +216,10 @@ TEST(ProgressBarTest, WidthIsTheTerminalsElseOfTheEnvironment) {
                   [&](int) {
                     ::setenv("COLUMNS", "wide", 1);
                     print_columns();
+                    ::setenv("COLUMNS", "0", 1);
+                    print_columns();
                   }),
-            "80");
+            "8080");
 }
 
 TEST(ProgressBarTest, StyleIsOfTheEnvironment) {
