@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>  // IWYU pragma: keep (clang needs it, for sub.h of 1.13)
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/sub.h>
 #include <c10/core/InferenceMode.h>
