@@ -38,7 +38,7 @@ bool ends_like_matrix(std::string_view name) {
 
 bool is_slip(std::string_view wanted, std::string_view name) {
   const std::size_t allowed = wanted.size() / 5;
-  const auto [shorter, longer] = std::minmax(wanted.size(), name.size());
+  const auto [shorter, longer] = std::minmax({wanted.size(), name.size()});
   return longer - shorter <= allowed && edit_distance(wanted, name) <= allowed;
 }
 
