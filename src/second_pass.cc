@@ -142,14 +142,19 @@ class Passage {
   /// each other.
   void write(std::uint64_t index, const BlockPlace& place, std::span<const std::byte> gamma,
              std::span<const std::byte> centered) {
-    const auto write_gamma = [&] { write_to(options_.gamma, place, gamma); };
+    const std::uint64_t gamma_bytes = options_.dtype == OutputDtype::source
+                                          ? safetensors::bits(source_.matrix->tensor.dtype) / 8
+                                          : sizeof(float);
+    const auto write_gamma = [&] {
+      write_to(options_.gamma, place.first_value * gamma_bytes, gamma);
+    };
     if (index % 2 == 0) write_gamma();
-    write_to(options_.centered, place, centered);
+    write_to(options_.centered, place.first_value * sizeof(float), centered);
     if (index % 2 != 0) write_gamma();
   }
 
-  void write_to(const Sink& sink, const BlockPlace& place, std::span<const std::byte> bytes) {
-    if (sink) sink(place.first_value * (bytes.size() / place.values()), bytes);
+  void write_to(const Sink& sink, std::uint64_t offset, std::span<const std::byte> bytes) {
+    if (sink) sink(offset, bytes);
     observer_.progress.done += bytes.size();
   }
 

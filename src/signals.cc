@@ -44,7 +44,7 @@ void die_by(int signal) {
   ::sigemptyset(&set);
   ::sigaddset(&set, signal);
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  ::raise(signal);
+  static_cast<void>(::raise(signal));
   ::_exit(128 + signal);  // not reached, unless the signal ends no process by default
 }
 
