@@ -44,13 +44,17 @@ void widen(const StoredBlock& block, std::span<float> values) {
   const std::size_t count = values.size();
   switch (block.dtype) {
     case safetensors::Dtype::BF16:
-      return widen_bf16(stored_as<std::uint16_t>(block), count, values.data());
+      widen_bf16(stored_as<std::uint16_t>(block), count, values.data());
+      break;
     case safetensors::Dtype::F16:
-      return widen_f16(stored_as<std::uint16_t>(block), count, values.data());
+      widen_f16(stored_as<std::uint16_t>(block), count, values.data());
+      break;
     case safetensors::Dtype::F64:
-      return widen_f64(stored_as<double>(block), count, values.data());
+      widen_f64(stored_as<double>(block), count, values.data());
+      break;
     default:
       std::memcpy(values.data(), block.bytes.data(), values.size_bytes());
+      break;
   }
 }
 
