@@ -11,7 +11,6 @@ namespace {
 
 __extension__ using Uint128 = unsigned __int128;
 
-constexpr std::uint32_t infinity_bits = 0x7f800000;
 constexpr int unit_exponent = -149;                    // of the smallest subnormal float32
 constexpr int quotient_exponent = unit_exponent - 64;  // of the last bit of a quotient
 

@@ -20,8 +20,6 @@
 namespace gamma_extract {
 namespace {
 
-constexpr std::uint32_t infinity_bits = 0x7f800000;
-
 /// A value's row and column, in the order in which they are stored.
 using Place = std::pair<std::uint64_t, std::uint64_t>;
 constexpr Place nowhere{std::numeric_limits<std::uint64_t>::max(), 0};

@@ -15,8 +15,6 @@
 namespace gamma_extract {
 namespace {
 
-constexpr std::uint32_t infinity_bits = 0x7f800000;
-
 /// Throws if a difference is not finite though both of its terms are.
 void require_no_overflow(const MatrixSource& source, const BlockPlace& place,
                          std::span<const float> mu, const matrix::Products& products) {

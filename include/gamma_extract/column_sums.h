@@ -50,12 +50,16 @@ class WideSum {
   Words words_{};  // two's complement, least significant first
 };
 
+/// The bits of float32's infinity: a magnitude whose bits are not below them is not finite.
+inline constexpr std::uint32_t infinity_bits = 0x7f800000;
+
 /// What one pass over a block tells of each of its columns.
 struct BlockSums {
   std::vector<double> sum;  ///< in float64, in any order
   std::vector<std::uint32_t>
       smallest;  ///< bits of the smallest nonzero magnitude, 0 if all are zero
-  std::vector<std::uint32_t> largest;  ///< bits of the largest magnitude; >= 0x7f800000: not finite
+  std::vector<std::uint32_t>
+      largest;  ///< bits of the largest magnitude; >= infinity_bits: not finite
 
   void resize(std::size_t columns);
 };

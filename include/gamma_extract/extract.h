@@ -14,8 +14,8 @@
 ///
 /// Two passes over the stored rows, both in constant memory. The first sums the columns, exactly,
 /// on all threads, and gives the centroid mu. The second reads the rows again, writes gamma and
-/// gamma - mu, one thread a file, and measures and hashes what it writes. What the second pass
-/// reads must be what the first one read: each block's checksum is compared.
+/// gamma - mu, block by block on all threads, and measures and hashes what it writes. What the
+/// second pass reads must be what the first one read: each block's checksum is compared.
 namespace gamma_extract {
 
 /// What the run did, in the words of the JSON report.
