@@ -29,12 +29,13 @@ int print_error(Fault fault, std::string_view text) {
   return exit_code(fault);
 }
 
-/// Runs the job, with a bar where there is a terminal and nobody asked for quiet. When this
-/// returns, or throws, the bar is gone.
-Report watch(const Job& job, const Command& command, const StopFlag& stop) {
+/// Does `work`, with a bar where there is a terminal and nobody asked for quiet. When this returns,
+/// or throws, the bar is gone.
+template <class Work>
+auto watch(const Work& work, bool quiet, const StopFlag& stop) {
   Progress progress;
   std::optional<ProgressBar> bar;
-  if (!command.quiet && can_draw_progress()) bar.emplace(progress);
+  if (!quiet && can_draw_progress()) bar.emplace(progress);
   const auto warn = [&bar](const std::string& warning) {
     const std::string line = message("warning", warning);
     if (bar) {
@@ -43,34 +44,41 @@ Report watch(const Job& job, const Command& command, const StopFlag& stop) {
       write_standard_error(line);
     }
   };
-  return job(command.extract, Observer{.stop = stop, .progress = progress, .warn = warn});
+  return work(Observer{.stop = stop, .progress = progress, .warn = warn});
 }
 
-void perform(const Command& command, const Job& job, const Signals& signals) {
-  const Report report = watch(job, command, signals.stop);
-  const std::string_view consequence = command.extract.out
-                                           ? "the files are written all the same"
-                                           : "send the report to where there is room";
-  if (command.json) {
-    write_standard_output(json_report(report), signals, consequence);
-  } else if (!command.quiet) {
-    write_standard_output(human_report(report), signals, consequence);
+/// What a request leads to: prints, and returns the exit code.
+class Performance {
+ public:
+  Performance(const Job& job, const Signals& signals) : job_(job), signals_(signals) {}
+
+  int operator()(const ExtractCommand& command) const {
+    const auto work = [&](const Observer& observer) { return job_(command.extract, observer); };
+    const Report report = watch(work, command.quiet, signals_.stop);
+    const std::string_view consequence = command.extract.out
+                                             ? "the files are written all the same"
+                                             : "send the report to where there is room";
+    if (command.json) {
+      write_standard_output(json_report(report), signals_, consequence);
+    } else if (!command.quiet) {
+      write_standard_output(human_report(report), signals_, consequence);
+    }
+    return 0;
   }
-}
 
-void perform(const Information& information, const Signals& signals) {
-  write_standard_output(information.text, signals, "send the text to where there is room");
-}
+  int operator()(const Information& information) const {
+    write_standard_output(information.text, signals_, "send the text to where there is room");
+    return 0;
+  }
+
+ private:
+  const Job& job_;
+  const Signals& signals_;
+};
 
 /// Does what the arguments say; what goes wrong becomes a line and an exit code.
 int run_with(std::span<const std::string> arguments, const Job& job, const Signals& signals) try {
-  const std::variant<Command, Information> request = parse(arguments);
-  if (const auto* information = std::get_if<Information>(&request)) {
-    perform(*information, signals);
-  } else {
-    perform(std::get<Command>(request), job, signals);
-  }
-  return 0;
+  return std::visit(Performance(job, signals), parse(arguments));
 } catch (const Error& error) {
   return print_error(error.fault(), error.what());
 } catch (const std::system_error& error) {

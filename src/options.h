@@ -11,7 +11,7 @@
 namespace gamma_extract::cli {
 
 /// A run of the main job, as the options ask for it.
-struct Command {
+struct ExtractCommand {
   ExtractOptions extract;
   bool json = false;
   bool quiet = false;
@@ -22,10 +22,16 @@ struct Information {
   std::string text;
 };
 
-/// Parses the arguments, the program's name not among them. Looks at nothing but the text: whether
+using Request = std::variant<ExtractCommand, Information>;
+
+/// Parses the arguments, the program's name not among them: a command with its options, or, where
+/// the first one is no command, the options of the main job. Looks at nothing but the text: whether
 /// a model or a directory exists is found out by whoever uses it.
 /// Throws Error(usage) with a line that suggests what was probably meant.
-std::variant<Command, Information> parse(std::span<const std::string> arguments);
+Request parse(std::span<const std::string> arguments);
+
+/// The same for one command, whose own name is not among the arguments.
+Request parse_extract(std::span<const std::string> arguments);
 
 }  // namespace gamma_extract::cli
 

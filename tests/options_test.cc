@@ -16,8 +16,8 @@ namespace {
 using ::testing::HasSubstr;
 using Arguments = std::vector<std::string>;
 
-Command command(const Arguments& arguments) {
-  return std::get<Command>(parse(arguments));
+ExtractCommand command(const Arguments& arguments) {
+  return std::get<ExtractCommand>(parse(arguments));
 }
 
 std::string text(const Arguments& arguments) {
@@ -36,7 +36,7 @@ std::string usage_error(const Arguments& arguments) {
 }
 
 TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
-  const Command parsed = command({"--model", "m", "--out", "o"});
+  const ExtractCommand parsed = command({"--model", "m", "--out", "o"});
   EXPECT_EQ(parsed.extract.model, "m");
   EXPECT_EQ(parsed.extract.out, "o");
   EXPECT_EQ(parsed.extract.tensor, std::nullopt);
@@ -52,7 +52,7 @@ TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
 }
 
 TEST(OptionsTest, AllOfThem) {
-  const Command parsed =
+  const ExtractCommand parsed =
       command({"--model=m", "--out=o", "--tensor", "lm_head.weight", "--name", "slug", "--dtype",
                "source", "--device", "cpu", "--threads", "3", "--json", "--quiet", "--force",
                "--no-metadata", "--allow-nonfinite", "--fsync"});
@@ -71,13 +71,13 @@ TEST(OptionsTest, AllOfThem) {
 }
 
 TEST(OptionsTest, ShortFlagsTogether) {
-  const Command parsed = command({"-qf", "--model", "m", "--out", "o"});
+  const ExtractCommand parsed = command({"-qf", "--model", "m", "--out", "o"});
   EXPECT_TRUE(parsed.quiet);
   EXPECT_TRUE(parsed.extract.force);
 }
 
 TEST(OptionsTest, FlagsMayBeRepeated) {
-  const Command parsed = command({"--json", "--json", "-q", "-q", "--model", "m"});
+  const ExtractCommand parsed = command({"--json", "--json", "-q", "-q", "--model", "m"});
   EXPECT_TRUE(parsed.json);
   EXPECT_TRUE(parsed.quiet);
 }

@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "gamma_extract/error.h"
+#include "option_table.h"
+#include "options.h"
+#include "version.h"
+
+namespace gamma_extract::cli {
+namespace {
+
+constexpr std::string_view help_head =
+    "Usage: gamma-extract --model MODEL --out DIR [options]\n"
+    "\n"
+    "Takes the unembedding matrix gamma out of a safetensors checkpoint, without\n"
+    "loading the model, computes its centroid mu (the mean row), and writes gamma, mu\n"
+    "and gamma - mu as three safetensors files, all of them or none.\n";
+
+constexpr std::string_view help_tail =
+    "\n"
+    "Examples:\n"
+    "  gamma-extract --model examples/qwen3-tiny --out data/tensors\n"
+    "      write the three files, and print what they hold\n"
+    "  gamma-extract --model ~/models/Qwen3-4B --json | jq .centroid.norm\n"
+    "      write nothing, and compute one figure\n"
+    "\n"
+    "Exit codes: 0 done; 1 the self-check failed; 2 usage; 3 the input; 4 the output;\n"
+    "128 + n ended by signal n.\n";
+
+struct ExtractTable {
+  OptionTable table{"gamma-extract"};
+
+  CLI::Option* model = table.value("What to read", "--model", "MODEL",
+                                   "the checkpoint: a directory with config.json and\n"
+                                   "safetensors files, or with --tensor one such file");
+  CLI::Option* tensor = table.value("What to read", "--tensor", "NAME",
+                                    "take this tensor, whatever the rules say; no\n"
+                                    "config.json is needed then");
+  CLI::Option* allow_nonfinite = table.flag("What to read", "--allow-nonfinite",
+                                            "accept NaN and infinity in the matrix, and count\n"
+                                            "them, instead of refusing it");
+
+  CLI::Option* out = table.value("What to write", "--out", "DIR",
+                                 "the directory of the files, created if missing;\n"
+                                 "without it, only with --json, nothing is written");
+  CLI::Option* dtype = table.value("What to write", "--dtype", "DTYPE",
+                                   "of the gamma file: float32 (default), or source, the\n"
+                                   "stored bytes unchanged");
+  CLI::Option* name = table.value("What to write", "--name", "SLUG",
+                                  "the label in the file names: a-z, 0-9 and single\n"
+                                  "underscores (default: made from MODEL)");
+  CLI::Option* force = table.flag("What to write", "-f,--force",
+                                  "replace files of another model, or without metadata");
+  CLI::Option* no_metadata = table.flag("What to write", "--no-metadata",
+                                        "no labels in the files: the same bytes as\n"
+                                        "safetensors.torch.save_file writes");
+  CLI::Option* fsync = table.flag("What to write", "--fsync",
+                                  "have the files on the disk before they get their\n"
+                                  "names, against a power cut");
+
+  CLI::Option* device = table.value("How to run", "--device", "DEVICE", "auto (default) or cpu");
+  CLI::Option* threads = table.value("How to run", "--threads", "N",
+                                     "1 to 1024 (default: as many as there are cores that\n"
+                                     "the process may use); the files are the same");
+
+  CLI::Option* json =
+      table.flag("What to print", "--json", "the report as one JSON object on standard output");
+  CLI::Option* quiet = table.flag("What to print", "-q,--quiet",
+                                  "neither report nor progress; with --json the JSON\n"
+                                  "stays; warnings stay");
+  CLI::Option* help = table.flag("What to print", "-h,--help", "this text");
+  CLI::Option* version = table.flag("What to print", "-V,--version",
+                                    "the versions of the program and of its libtorch, and\n"
+                                    "the devices");
+};
+
+std::string version_text() {
+  return fmt::format("gamma-extract {} (libtorch {}; devices: cpu)\n", gamma_extract::version,
+                     libtorch_version);
+}
+
+[[noreturn]] void fail_unexpected(const ExtractTable& options, const std::string& operand) {
+  if (!is_given(*options.model) && !operand.empty()) {
+    fail(Fault::usage, "{0}: unexpected argument; did you mean --model {0}? ({1})", operand,
+         options.table.see_help());
+  }
+  fail(Fault::usage, "'{}': unexpected argument; quote a name that has spaces, {}", operand,
+       options.table.see_help());
+}
+
+OutputDtype dtype_of(const ExtractTable& options) {
+  const std::vector<std::string> names{"float32", "source"};
+  return options.table.choice_of(*options.dtype, names) == 0 ? OutputDtype::float32
+                                                             : OutputDtype::source;
+}
+
+ExtractCommand command_of(const ExtractTable& options) {
+  const OptionTable& table = options.table;
+  ExtractCommand command;
+  command.json = is_given(*options.json);
+  command.quiet = is_given(*options.quiet);
+  ExtractOptions& extract = command.extract;
+  const std::optional<std::string> model = table.value_of(*options.model);
+  if (!model) fail(Fault::usage, "--model: missing; name a checkpoint, {}", table.see_help());
+  extract.model = *model;
+  extract.out = table.value_of(*options.out);
+  if (!extract.out && !command.json) {
+    fail(Fault::usage, "--out: missing; name a directory, or use --json to write no files, {}",
+         table.see_help());
+  }
+  extract.tensor = table.value_of(*options.tensor);
+  extract.slug = table.value_of(*options.name);
+  extract.dtype = dtype_of(options);
+  // Both mean the same as long as there is but one device.
+  table.choice_of(*options.device, std::vector<std::string>{"auto", "cpu"});
+  extract.threads = table.threads_of(*options.threads);
+  extract.force = is_given(*options.force);
+  extract.metadata = !is_given(*options.no_metadata);
+  extract.allow_nonfinite = is_given(*options.allow_nonfinite);
+  extract.fsync = is_given(*options.fsync);
+  return command;
+}
+
+}  // namespace
+
+Request parse_extract(std::span<const std::string> arguments) {
+  ExtractTable options;
+  options.table.parse(arguments);
+  if (is_given(*options.help)) {
+    return Information{std::string(help_head) + options.table.help() + std::string(help_tail)};
+  }
+  if (is_given(*options.version)) return Information{version_text()};
+  options.table.require_known();
+  for (const std::string& operand : options.table.operands()) fail_unexpected(options, operand);
+  return command_of(options);
+}
+
+}  // namespace gamma_extract::cli
