@@ -32,26 +32,10 @@ bool is_there(const fs::path& path) {
   return true;
 }
 
-/// Whether `text` has the form of a name on the Hub, `Name` or `Org/Name`, and not that of a path.
-bool looks_like_hub_id(std::string_view text) {
-  constexpr std::string_view allowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
-  return !text.empty() && text.front() != '.' && text.front() != '/' && text.back() != '/' &&
-         std::ranges::count(text, '/') <= 1 &&
-         text.find_first_not_of(allowed) == std::string_view::npos &&
-         !text.ends_with(".safetensors");
-}
-
 [[noreturn]] void fail_model_missing(const fs::path& path) {
   const std::string text = path.string();
   if (text.empty()) {
     fail(Fault::model_missing, "the model's path is empty; give a directory or a file");
-  }
-  if (looks_like_hub_id(text)) {
-    fail(Fault::model_missing,
-         "{}: no such directory, and this version takes local checkpoints only; download it first "
-         "(hf download {} --local-dir DIR) and give the directory",
-         text, text);
   }
   std::error_code ignored;
   if (fs::is_symlink(fs::symlink_status(path, ignored))) {
@@ -94,7 +78,7 @@ bool is_pickle(const std::string& name) {
 }
 
 /// Says what a directory is that holds no checkpoint, as far as its names tell.
-[[noreturn]] void fail_without_weights(const fs::path& directory) {
+[[noreturn]] void fail_without_weights(const fs::path& directory, const std::string& remedy) {
   const std::set<std::string> names = list(directory);
   if (names.contains("adapter_config.json") && !names.contains(config_name)) {
     fail(Fault::model_empty,
@@ -112,19 +96,21 @@ bool is_pickle(const std::string& name) {
       names, [](const std::string& name) { return name.ends_with(".safetensors"); });
   if (other != names.end()) {
     fail(Fault::model_empty,
-         "{}: it holds no safetensors checkpoint, neither {} nor {}, though there is {}; download "
-         "what is missing, or give that file and --tensor",
-         directory.string(), single_name, index_name, *other);
+         "{}: it holds no safetensors checkpoint, neither {} nor {}, though there is {}; {}, or "
+         "give "
+         "that file and --tensor",
+         directory.string(), single_name, index_name, *other,
+         remedy.empty() ? "download what is missing" : remedy);
   }
-  fail(Fault::model_empty,
-       "{}: it holds no safetensors checkpoint, neither {} nor {}; give the directory that has one",
-       directory.string(), single_name, index_name);
+  fail(Fault::model_empty, "{}: it holds no safetensors checkpoint, neither {} nor {}; {}",
+       directory.string(), single_name, index_name,
+       remedy.empty() ? "give the directory that has one" : remedy);
 }
 
 }  // namespace
 
-Checkpoint::Checkpoint(fs::path path)
-    : path_(std::move(path)), is_file_(!opens_as_directory(path_)) {
+Checkpoint::Checkpoint(fs::path path, std::string remedy)
+    : path_(std::move(path)), remedy_(std::move(remedy)), is_file_(!opens_as_directory(path_)) {
   if (is_file_) {
     only_shard_ = std::make_shared<Shard>(path_);
     return;
@@ -135,7 +121,7 @@ Checkpoint::Checkpoint(fs::path path)
     weight_map_ =
         parse_shard_index(read_text(index, max_json_bytes, Fault::index_invalid), index.string());
   } else {
-    fail_without_weights(path_);
+    fail_without_weights(path_, remedy_);
   }
   read_config();
 }
@@ -176,11 +162,9 @@ std::shared_ptr<const Shard> Checkpoint::open_shard(std::string_view tensor) con
   if (only_shard_) return only_shard_;
   const fs::path file = path_ / shard_of(tensor);
   if (!is_there(file)) {
-    fail(
-        Fault::shard_missing,
-        "{}: no such file, though {} says that it holds the tensor {}; the download is incomplete, "
-        "run it again",
-        file.string(), index_name, tensor);
+    fail(Fault::shard_missing, "{}: no such file, though {} says that it holds the tensor {}; {}",
+         file.string(), index_name, tensor,
+         remedy_.empty() ? "the download is incomplete, run it again" : remedy_);
   }
   return std::make_shared<Shard>(file);
 }

@@ -2,13 +2,12 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <iterator>
 #include <system_error>
-#include <vector>
 
 #include "gamma_extract/error.h"
+#include "model_cache.h"
+#include "repo_id.h"
 
 namespace gamma_extract {
 namespace {
@@ -42,34 +41,12 @@ fs::path resolve(const fs::path& path) {
   return resolved.has_filename() ? resolved : resolved.parent_path();
 }
 
-bool is_lower_hex(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-/// The repo's id from the name of its directory in the cache: `models--Org--Name`, or
-/// `models--gpt2`. An id has at most one slash, and never two dashes in a row.
-std::optional<std::string> repo_id(std::string_view directory) {
-  constexpr std::string_view prefix = "models--";
-  if (!directory.starts_with(prefix)) return std::nullopt;
-  const std::string_view parts = directory.substr(prefix.size());
-  const std::size_t dashes = parts.find("--");
-  if (dashes == std::string_view::npos) {
-    return parts.empty() ? std::nullopt : std::optional<std::string>(parts);
-  }
-  const std::string_view organisation = parts.substr(0, dashes);
-  const std::string_view name = parts.substr(dashes + 2);
-  if (organisation.empty() || name.empty() || name.find("--") != std::string_view::npos) {
-    return std::nullopt;
-  }
-  return std::string(organisation) + "/" + std::string(name);
-}
-
 /// The name of a snapshot in the cache, without its slug, or nothing if `path` is none.
 std::optional<ModelName> snapshot_name(const fs::path& path) {
   const fs::path parent = path.parent_path();
   const std::string commit = path.filename().string();
   if (parent.filename() != "snapshots" || !is_lower_hex(commit)) return std::nullopt;
-  const auto id = repo_id(parent.parent_path().filename().string());
+  const auto id = repo_id_of_directory(parent.parent_path().filename().string());
   if (!id) return std::nullopt;
   return ModelName{.model = *id, .revision = commit, .is_id = true, .slug = ""};
 }

@@ -105,7 +105,7 @@ ExtractCommand command_of(const ExtractTable& options) {
   ExtractOptions& extract = command.extract;
   const std::optional<std::string> model = table.value_of(*options.model);
   if (!model) fail(Fault::usage, "--model: missing; name a checkpoint, {}", table.see_help());
-  extract.model = *model;
+  extract.model.name = *model;
   extract.out = table.value_of(*options.out);
   if (!extract.out && !command.json) {
     fail(Fault::usage, "--out: missing; name a directory, or use --json to write no files, {}",

@@ -23,9 +23,10 @@ std::string describe(const safetensors::Tensor& tensor) {
 
 Plan::Plan(const ExtractOptions& options, const Observer& observer)
     : options_(options),
-      checkpoint_(options.model),
+      location_(locate_model(options.model)),
+      checkpoint_(location_.path, location_.remedy),
       choice_(choose_unembedding(checkpoint_, options.tensor)),
-      name_(model_name(options.model, options.slug)),
+      name_(model_name(location_.path, options.slug)),
       shard_(checkpoint_.open_shard(choice_.tensor)),
       matrix_(stored_matrix(*shard_, choice_.tensor)),
       layout_(matrix_.rows(), matrix_.columns()),

@@ -14,6 +14,7 @@
 #include "block_reader.h"
 #include "gamma_extract/checkpoint.h"
 #include "gamma_extract/extract_options.h"
+#include "gamma_extract/model_location.h"
 #include "gamma_extract/model_name.h"
 #include "gamma_extract/observer.h"
 #include "gamma_extract/output_set.h"
@@ -31,8 +32,9 @@ inline constexpr std::array all_files{gamma_file, centroid_file, centered_file};
 
 class Plan {
  public:
-  /// Finds the matrix and looks at the output directory. Throws what checkpoint.h, unembedding.h,
-  /// model_name.h, safetensors.h, source.h and output_set.h say, and output_is_input.
+  /// Finds the matrix and looks at the output directory. Throws what model_location.h,
+  /// checkpoint.h, unembedding.h, model_name.h, safetensors.h, source.h and output_set.h say, and
+  /// output_is_input.
   /// `options` must outlive this.
   Plan(const ExtractOptions& options, const Observer& observer);
 
@@ -75,6 +77,7 @@ class Plan {
                                                const std::string& data_xxh3) const;
 
   const ExtractOptions& options_;
+  ModelLocation location_;
   Checkpoint checkpoint_;
   Choice choice_;
   ModelName name_;

@@ -153,22 +153,6 @@ TEST(CheckpointTest, NoSuchPath) {
   EXPECT_THAT(refusal(directory / "link"), HasSubstr("../nowhere"));
 }
 
-TEST(CheckpointTest, AHubIdIsToldToBeDownloaded) {
-  for (const char* id : {"Qwen/Qwen3-4B-Instruct-2507", "gpt2", "a.b/c_d-9"}) {
-    EXPECT_FAULT(Checkpoint{id}, model_missing);
-    EXPECT_THAT(refusal(id), HasSubstr("hf download " + std::string(id) + " --local-dir"));
-  }
-}
-
-TEST(CheckpointTest, APathIsNotTakenForAHubId) {
-  for (const char* path : {"/a/b", "./a", "../a", "a/b/c", "Qwen/Qwen3/", "gpt2/", "~/a", "a b",
-                           ".a/b", "missing.safetensors", "/a"}) {
-    EXPECT_FAULT(Checkpoint{path}, model_missing);
-    EXPECT_THAT(refusal(path), AllOf(HasSubstr("no such file or directory"), Not(HasSubstr("hf "))))
-        << path;
-  }
-}
-
 TEST(CheckpointTest, NeitherDirectoryNorFile) {
   const TemporaryDirectory directory;
   ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);

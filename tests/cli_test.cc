@@ -31,7 +31,7 @@ const Arguments to_json{"--model", "m", "--json"};
 Report done(const ExtractOptions& options, const Observer& observer) {
   observer.warn("one\nline");
   Report report;
-  report.model = options.model.string();
+  report.model = options.model.name;
   report.warnings = {"one\nline"};
   return report;
 }

@@ -37,7 +37,7 @@ std::string usage_error(const Arguments& arguments) {
 
 TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
   const ExtractCommand parsed = command({"--model", "m", "--out", "o"});
-  EXPECT_EQ(parsed.extract.model, "m");
+  EXPECT_EQ(parsed.extract.model.name, "m");
   EXPECT_EQ(parsed.extract.out, "o");
   EXPECT_EQ(parsed.extract.tensor, std::nullopt);
   EXPECT_EQ(parsed.extract.slug, std::nullopt);
@@ -56,7 +56,7 @@ TEST(OptionsTest, AllOfThem) {
       command({"--model=m", "--out=o", "--tensor", "lm_head.weight", "--name", "slug", "--dtype",
                "source", "--device", "cpu", "--threads", "3", "--json", "--quiet", "--force",
                "--no-metadata", "--allow-nonfinite", "--fsync"});
-  EXPECT_EQ(parsed.extract.model, "m");
+  EXPECT_EQ(parsed.extract.model.name, "m");
   EXPECT_EQ(parsed.extract.out, "o");
   EXPECT_EQ(parsed.extract.tensor, "lm_head.weight");
   EXPECT_EQ(parsed.extract.slug, "slug");
@@ -83,10 +83,10 @@ TEST(OptionsTest, FlagsMayBeRepeated) {
 }
 
 TEST(OptionsTest, BytesOfNamesAreKept) {
-  EXPECT_EQ(command({"--json", "--model", "a b\n\xff"}).extract.model, "a b\n\xff");
-  EXPECT_EQ(command({"--json", "--model", "[a,b]"}).extract.model, "[a,b]");
-  EXPECT_EQ(command({"--json", "--model=a=b"}).extract.model, "a=b");
-  EXPECT_EQ(command({"--json", "--model=-m"}).extract.model, "-m");
+  EXPECT_EQ(command({"--json", "--model", "a b\n\xff"}).extract.model.name, "a b\n\xff");
+  EXPECT_EQ(command({"--json", "--model", "[a,b]"}).extract.model.name, "[a,b]");
+  EXPECT_EQ(command({"--json", "--model=a=b"}).extract.model.name, "a=b");
+  EXPECT_EQ(command({"--json", "--model=-m"}).extract.model.name, "-m");
 }
 
 TEST(OptionsTest, ModelIsRequired) {
@@ -164,7 +164,7 @@ TEST(OptionsTest, UnknownValues) {
 
 TEST(OptionsTest, EachDevice) {
   for (const std::string device : {"auto", "cpu"}) {
-    EXPECT_EQ(command({"--json", "--model", "m", "--device", device}).extract.model, "m");
+    EXPECT_EQ(command({"--json", "--model", "m", "--device", device}).extract.model.name, "m");
   }
 }
 

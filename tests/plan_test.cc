@@ -28,7 +28,7 @@ class PlanTest : public ::testing::Test {
   PlanTest() {
     write_file(directory_ / "model/config.json",
                R"({"model_type": "qwen3", "tie_word_embeddings": true})");
-    options_.model = directory_ / "model";
+    options_.model.name = directory_ / "model";
   }
 
   void write_tensors(const std::vector<ZeroTensor>& tensors) {
@@ -84,7 +84,7 @@ TEST_F(PlanTest, SizesAreThoseOfTheFiles) {
 // Not with --force either: the files that a run would replace are the ones that it reads.
 TEST_F(PlanTest, TheInputIsNotReplaced) {
   write_safetensors(directory_ / "out/gamma_x.safetensors", {{.name = "gamma"}});
-  options_.model = directory_ / "out/gamma_x.safetensors";
+  options_.model.name = directory_ / "out/gamma_x.safetensors";
   options_.tensor = "gamma";
   options_.out = directory_ / "out";
   options_.force = true;

@@ -43,7 +43,9 @@ class Checkpoint {
   /// Throws model_missing; model_empty or pickle_only, with what the directory holds instead;
   /// index_invalid, index_escapes; file_unreadable; and, for a single file or `model.safetensors`,
   /// what opening a Shard throws.
-  explicit Checkpoint(std::filesystem::path path);
+  /// `remedy` is what a message advises where a file is missing, if there is something better than
+  /// to look again at the directory.
+  explicit Checkpoint(std::filesystem::path path, std::string remedy = "");
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   /// Whether `path` is a file: then there is no config, and only a person can name the tensor.
@@ -73,6 +75,7 @@ class Checkpoint {
   void read_config();
 
   std::filesystem::path path_;
+  std::string remedy_;
   bool is_file_ = false;
   std::optional<Config> config_;
   std::optional<Error> config_error_;

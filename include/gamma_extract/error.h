@@ -53,8 +53,17 @@ enum class Fault : std::uint8_t {
   data_incomplete,
   git_lfs_pointer,
 
-  // The checkpoint, and which tensor of it is the unembedding matrix (3).
+  // Where the model is (3).
   model_missing,
+  model_id_invalid,
+  model_not_cached,
+  revision_invalid,
+  revision_not_cached,
+  reference_invalid,
+  snapshot_missing,
+  home_unknown,
+
+  // The checkpoint, and which tensor of it is the unembedding matrix (3).
   model_empty,
   config_missing,
   config_invalid,

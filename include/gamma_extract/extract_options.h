@@ -6,13 +6,15 @@
 #include <optional>
 #include <string>
 
+#include "gamma_extract/model_location.h"
+
 /// What a run of the main job is asked to do: the command line's options as values.
 namespace gamma_extract {
 
 enum class OutputDtype : std::uint8_t { float32, source };
 
 struct ExtractOptions {
-  std::filesystem::path model;               ///< a directory, or with `tensor` a file
+  ModelOptions model;                        ///< where the checkpoint is
   std::optional<std::filesystem::path> out;  ///< nothing: compute and report, write no files
   std::optional<std::string> tensor;         ///< nothing: by the rules
   std::optional<std::string> slug;           ///< nothing: from the model's name

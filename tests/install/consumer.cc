@@ -7,7 +7,7 @@
 int main(int count, char** arguments) try {
   if (count != 3) return 2;
   gamma_extract::ExtractOptions options;
-  options.model = arguments[1];
+  options.model.name = arguments[1];
   options.out = arguments[2];
   const gamma_extract::StopFlag stop;
   gamma_extract::Progress progress;

@@ -1,0 +1,115 @@
+#include "model_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "file_type.h"
+#include "gamma_extract/error.h"
+#include "gamma_extract/source.h"
+#include "repo_id.h"
+
+namespace gamma_extract {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t commit_digits = 40;
+
+// A commit, and whatever white space an editor left after it.
+constexpr std::uint64_t max_reference_bytes = 1000;
+
+bool leads_to_directory(const fs::path& path) {
+  return file_type_of(path) == fs::file_type::directory;
+}
+
+/// Whether `revision` names a file below `refs`, judged by its text. git has no such names either.
+bool stays_inside(const std::string& revision) {
+  const fs::path path(revision);
+  return path.has_filename() && !path.is_absolute() && revision.find('\0') == std::string::npos &&
+         revision.find("//") == std::string::npos &&
+         std::ranges::none_of(path,
+                              [](const fs::path& part) { return part == ".." || part == "."; });
+}
+
+/// The branches and tags that the cache knows, sorted, for a message.
+std::vector<std::string> known_revisions(const fs::path& refs) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(refs, error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry->is_regular_file(error)) names.push_back(entry->path().lexically_relative(refs));
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+/// What the revision might have been meant to be.
+std::string hint(const CacheRequest& request, const fs::path& refs) {
+  constexpr std::size_t abbreviated = 7;  // git's shortest
+  constexpr std::string_view hex = "0123456789abcdefABCDEF";
+  const std::string& revision = request.revision;
+  if (revision.size() >= abbreviated && revision.find_first_not_of(hex) == std::string::npos) {
+    return ", and a commit is named by all of its 40 digits, in lower case";
+  }
+  const std::vector<std::string> known = known_revisions(refs);
+  constexpr std::size_t most = 5;
+  if (known.empty()) return "";
+  if (known.size() > most) return fmt::format(", only {} others", known.size());
+  return fmt::format(", only {}", fmt::join(known, ", "));
+}
+
+/// The commit that the cache has for a branch or tag.
+std::string commit_of(const CacheRequest& request, const fs::path& refs) {
+  if (!stays_inside(request.revision)) {
+    fail(Fault::revision_invalid, "{}: no branch, tag or commit has the name {}; check --revision",
+         request.id, request.revision);
+  }
+  const fs::path file = refs / request.revision;
+  if (file_type_of(file) != fs::file_type::regular) {
+    fail(Fault::revision_not_cached, "{}: the cache {} does not have its revision {}{}; {}",
+         request.id, request.cache.string(), request.revision, hint(request, refs), request.remedy);
+  }
+  std::string text = read_text(file, max_reference_bytes, Fault::reference_invalid);
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  if (!is_lower_hex(text)) {
+    fail(Fault::reference_invalid, "{}: it holds \"{}\", which is no commit; {}", file.string(),
+         text, request.remedy);
+  }
+  return text;
+}
+
+}  // namespace
+
+bool is_lower_hex(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+CachedSnapshot find_snapshot(const CacheRequest& request) {
+  const fs::path repo = request.cache / repo_directory(request.id);
+  if (!leads_to_directory(repo)) {
+    fail(Fault::model_not_cached, "{}: no such file or directory, and not in the cache {}{}; {}",
+         request.id, request.cache.string(),
+         leads_to_directory(request.cache) ? "" : ", which does not exist", request.remedy);
+  }
+  const std::string& revision = request.revision;
+  const bool is_commit = revision.size() == commit_digits && is_lower_hex(revision);
+  const std::string commit = is_commit ? revision : commit_of(request, repo / "refs");
+  fs::path snapshot = repo / "snapshots" / commit;
+  if (leads_to_directory(snapshot)) return {.path = std::move(snapshot), .commit = commit};
+  if (is_commit) {
+    fail(Fault::revision_not_cached, "{}: the cache {} does not have its commit {}; {}", request.id,
+         request.cache.string(), commit, request.remedy);
+  }
+  fail(Fault::snapshot_missing,
+       "{}: the cache {} knows the commit of {} ({}), but does not have it; {}", request.id,
+       request.cache.string(), revision, commit, request.remedy);
+}
+
+}  // namespace gamma_extract

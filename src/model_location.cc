@@ -1,0 +1,100 @@
+#include "gamma_extract/model_location.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+
+#include "file_type.h"
+#include "gamma_extract/error.h"
+#include "model_cache.h"
+#include "repo_id.h"
+
+namespace gamma_extract {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Whether `name` cannot be an id, whatever is on the disk.
+bool is_only_path(const std::string& name) {
+  constexpr std::string_view beginnings = "/.~";
+  return name.empty() || beginnings.find(name.front()) != std::string_view::npos ||
+         name.back() == '/' || std::ranges::count(name, '/') > 1;
+}
+
+/// What is said of a path that leads nowhere.
+[[noreturn]] void fail_no_such_path(const std::string& name) {
+  if (name.empty()) {
+    fail(Fault::model_missing, "the model's name is empty; give a directory, a file or an id");
+  }
+  if (name.front() == '~') {
+    fail(Fault::model_missing,
+         "{}: no such file or directory; the shell expands ~ only at the beginning of a word and "
+         "without quotes (--model ~/DIR)",
+         name);
+  }
+  fail(Fault::model_missing, "{}: no such file or directory; check the path", name);
+}
+
+[[noreturn]] void fail_missing(const std::string& name) {
+  std::error_code ignored;
+  if (fs::is_symlink(fs::symlink_status(name, ignored))) {
+    fail(Fault::model_missing, "{}: it is a link to {}, which is missing; check the link", name,
+         fs::read_symlink(name, ignored).string());
+  }
+  if (const auto id = meant_repo_id(name)) {
+    fail(Fault::model_id_invalid,
+         "{}: no such file or directory, and a model of the Hub is named by its id; give {}", name,
+         *id);
+  }
+  if (is_only_path(name)) fail_no_such_path(name);
+  fail(Fault::model_id_invalid,
+       "{}: no such file or directory, and no id of a model (Org/Name, each of at most 96 letters, "
+       "digits, - _ and .); check the name",
+       name);
+}
+
+std::string remedy(const ModelOptions& options, const std::optional<std::string>& revision,
+                   bool offline) {
+  if (offline) {
+    return "offline, nothing else is looked at: give a directory, or a cache that has it "
+           "(--cache-dir)";
+  }
+  return fmt::format("download it (hf download {}{}{}), or give a directory", options.name,
+                     revision ? " --revision " + *revision : "",
+                     options.cache_dir ? " --cache-dir " + options.cache_dir->string() : "");
+}
+
+ModelLocation locate_in_cache(const ModelOptions& options, const Environment& environment) {
+  const bool offline = options.offline || is_offline(environment);
+  CachedSnapshot snapshot = find_snapshot(
+      {.cache = options.cache_dir ? expand_home(options.cache_dir->string(), environment)
+                                  : hub_cache(environment),
+       .id = options.name,
+       .revision = options.revision.value_or("main"),
+       .remedy = remedy(options, options.revision, offline)});
+  return {.path = std::move(snapshot.path), .remedy = remedy(options, snapshot.commit, offline)};
+}
+
+}  // namespace
+
+ModelLocation locate_model(const ModelOptions& options, const Environment& environment) {
+  const fs::file_type type = file_type_of(options.name);
+  if (type == fs::file_type::not_found) {
+    std::error_code ignored;
+    const bool is_link = fs::is_symlink(fs::symlink_status(options.name, ignored));
+    if (is_link || is_only_path(options.name) || !is_repo_id(options.name)) {
+      fail_missing(options.name);
+    }
+    return locate_in_cache(options, environment);
+  }
+  if (options.revision) {
+    fail(Fault::usage,
+         "--revision {}: {} is a {}, and only a model named by its id has revisions; leave it out",
+         *options.revision, options.name, type == fs::file_type::directory ? "directory" : "file");
+  }
+  return {.path = options.name, .remedy = ""};
+}
+
+}  // namespace gamma_extract
