@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "gamma_extract/error.h"
 #include "gamma_extract/source.h"
 #include "repo_id.h"
+#include "suggestion.h"
 
 namespace gamma_extract {
 namespace {
@@ -36,6 +38,21 @@ bool stays_inside(const std::string& revision) {
          revision.find("//") == std::string::npos &&
          std::ranges::none_of(path,
                               [](const fs::path& part) { return part == ".." || part == "."; });
+}
+
+/// A model of the cache whose id is like that one, as the end of a clause, or nothing.
+std::string similar_model(const CacheRequest& request) {
+  std::vector<std::string> ids;
+  std::error_code error;
+  for (fs::directory_iterator entry(request.cache, error);
+       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (auto id = repo_id_of_directory(entry->path().filename().string())) {
+      ids.push_back(*std::move(id));
+    }
+  }
+  std::ranges::sort(ids);
+  const std::optional<std::string> similar = nearest(request.id, ids);
+  return similar ? ", which has " + *similar : "";
 }
 
 /// The branches and tags that the cache knows, sorted, for a message.
@@ -96,7 +113,8 @@ CachedSnapshot find_snapshot(const CacheRequest& request) {
   if (!leads_to_directory(repo)) {
     fail(Fault::model_not_cached, "{}: no such file or directory, and not in the cache {}{}; {}",
          request.id, request.cache.string(),
-         leads_to_directory(request.cache) ? "" : ", which does not exist", request.remedy);
+         leads_to_directory(request.cache) ? similar_model(request) : ", which does not exist",
+         request.remedy);
   }
   const std::string& revision = request.revision;
   const bool is_commit = revision.size() == commit_digits && is_lower_hex(revision);

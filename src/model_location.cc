@@ -51,7 +51,7 @@ bool is_only_path(const std::string& name) {
   if (is_only_path(name)) fail_no_such_path(name);
   fail(Fault::model_id_invalid,
        "{}: no such file or directory, and no id of a model (Org/Name, each of at most 96 letters, "
-       "digits, - _ and .); check the name",
+       "digits, - _ and ., without -- and ..); check the name",
        name);
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gamma_extract/error.h"
+#include "model_option_table.h"
 #include "option_table.h"
 #include "options.h"
 #include "version.h"
@@ -26,6 +27,8 @@ constexpr std::string_view help_tail =
     "      write the three files, and print what they hold\n"
     "  gamma-extract --model ~/models/Qwen3-4B --json | jq .centroid.norm\n"
     "      write nothing, and compute one figure\n"
+    "  gamma-extract --model Qwen/Qwen3-4B --revision main --out data/tensors\n"
+    "      read a model that is in the Hugging Face cache\n"
     "\n"
     "Exit codes: 0 done; 1 the self-check failed; 2 usage; 3 the input; 4 the output;\n"
     "128 + n ended by signal n.\n";
@@ -35,7 +38,9 @@ struct ExtractTable {
 
   CLI::Option* model = table.value("What to read", "--model", "MODEL",
                                    "the checkpoint: a directory with config.json and\n"
-                                   "safetensors files, or with --tensor one such file");
+                                   "safetensors files, with --tensor one such file, or\n"
+                                   "the id of a model in the Hugging Face cache");
+  ModelOptionTable which{table};
   CLI::Option* tensor = table.value("What to read", "--tensor", "NAME",
                                     "take this tensor, whatever the rules say; no\n"
                                     "config.json is needed then");
@@ -105,7 +110,7 @@ ExtractCommand command_of(const ExtractTable& options) {
   ExtractOptions& extract = command.extract;
   const std::optional<std::string> model = table.value_of(*options.model);
   if (!model) fail(Fault::usage, "--model: missing; name a checkpoint, {}", table.see_help());
-  extract.model.name = *model;
+  extract.model = options.which.options(table, *model);
   extract.out = table.value_of(*options.out);
   if (!extract.out && !command.json) {
     fail(Fault::usage, "--out: missing; name a directory, or use --json to write no files, {}",

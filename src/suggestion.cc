@@ -5,7 +5,7 @@
 
 #include "edit_distance.h"
 
-namespace gamma_extract::cli {
+namespace gamma_extract {
 namespace {
 
 std::string lower_case(std::string_view text) {
@@ -41,4 +41,4 @@ std::optional<std::string> nearest(std::string_view typed,
   return best;
 }
 
-}  // namespace gamma_extract::cli
+}  // namespace gamma_extract

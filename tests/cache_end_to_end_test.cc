@@ -102,6 +102,38 @@ TEST_F(CacheEndToEndTest, OneModelByItsIdAndByItsSnapshot) {
   expect_success(run({"--model", snapshot().string(), "--out", (*this / "out").string()}));
 }
 
+TEST_F(CacheEndToEndTest, RevisionsAndAnotherCache) {
+  fs::rename(cache(), *this / "elsewhere");
+  const CachedModel model(*this / "elsewhere");
+  model.add_reference("refs/pr/1", first_commit);
+  model.add_reference("v1", second_commit);
+  const std::string elsewhere = (*this / "elsewhere").string();
+  for (const std::string revision : {"main", "refs/pr/1", first_commit}) {
+    const Outcome outcome = run({"--model", "Org/Name", "--revision", revision, "--cache-dir",
+                                 elsewhere, "--offline", "--json"});
+    expect_success(outcome);
+    EXPECT_EQ(testing::Json::parse(outcome.out).at("revision"), first_commit);
+  }
+  const auto expect_refused = [&](const std::string& revision, std::string_view part) {
+    testing::expect_refused(run({"--model", "Org/Name", "--revision", revision, "--cache-dir",
+                                 elsewhere, "--offline", "--json"}),
+                            3, {revision, part, "offline"});
+  };
+  expect_refused("v1", second_commit);
+  expect_refused("v2", "only main, refs/pr/1, v1");
+  expect_refused(std::string(first_commit).substr(0, 7), "40 digits");
+  expect_refused(second_commit, "commit");
+  testing::expect_refused(run({"--model", "Org/Name", "--json"}), 3, {"does not exist"});
+}
+
+TEST_F(CacheEndToEndTest, ADirectoryOrAFileHasNoRevision) {
+  testing::expect_refused(run({"--model", snapshot().string(), "--revision", "main", "--json"}), 2,
+                          {"--revision"});
+  testing::expect_refused(run({"--model", (snapshot() / shard()).string(), "--tensor",
+                               "model.embed_tokens.weight", "--revision", "main", "--json"}),
+                          2, {"--revision"});
+}
+
 TEST_F(CacheEndToEndTest, OnlyWhatIsNeededHasToBeThere) {
   for (const auto& entry : fs::directory_iterator(model().path() / "blobs")) {
     const fs::path& blob = entry.path();

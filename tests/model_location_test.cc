@@ -34,13 +34,13 @@ class ModelLocationTest : public ::testing::Test {
   [[nodiscard]] fs::path cache() const { return directory_ / "hub"; }
   [[nodiscard]] fs::path operator/(const fs::path& name) const { return directory_ / name; }
 
-  [[nodiscard]] ModelLocation locate(const ModelOptions& options) const {
+  ModelLocation locate(const ModelOptions& options) const {
     return locate_model(options, environment({{"HF_HUB_CACHE", cache()}}));
   }
-  [[nodiscard]] ModelLocation locate(const std::string& name) const {
+  ModelLocation locate(const std::string& name) const {
     return locate(ModelOptions{.name = name, .revision = {}, .cache_dir = {}});
   }
-  [[nodiscard]] ModelLocation locate(const std::string& name, const std::string& revision) const {
+  ModelLocation locate(const std::string& name, const std::string& revision) const {
     return locate(ModelOptions{.name = name, .revision = revision, .cache_dir = {}});
   }
   template <class... Args>
@@ -235,6 +235,16 @@ TEST_F(ModelLocationTest, NotInTheCache) {
               AllOf(HasSubstr(cache().string()), HasSubstr("hf download Org/Name)"),
                     HasSubstr("give a directory"), Not(HasSubstr("does not exist"))));
   EXPECT_THAT(refusal("Org/Name", "v1"), HasSubstr("hf download Org/Name --revision v1)"));
+}
+
+TEST_F(ModelLocationTest, ASimilarModelIsNamed) {
+  for (const char* directory :
+       {"models--Qwen--Qwen3-4B-Base", "models--Org--Name", "version.txt"}) {
+    fs::create_directory(cache() / directory);
+  }
+  EXPECT_THAT(refusal("qwen/qwen3-4b-bsae"), HasSubstr("hub, which has Qwen/Qwen3-4B-Base;"));
+  EXPECT_THAT(refusal("org/name"), HasSubstr("hub, which has Org/Name;"));
+  EXPECT_THAT(refusal("gpt2"), HasSubstr("hub; download"));
 }
 
 TEST_F(ModelLocationTest, NoCache) {

@@ -38,6 +38,9 @@ std::string usage_error(const Arguments& arguments) {
 TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
   const ExtractCommand parsed = command({"--model", "m", "--out", "o"});
   EXPECT_EQ(parsed.extract.model.name, "m");
+  EXPECT_EQ(parsed.extract.model.revision, std::nullopt);
+  EXPECT_EQ(parsed.extract.model.cache_dir, std::nullopt);
+  EXPECT_FALSE(parsed.extract.model.offline);
   EXPECT_EQ(parsed.extract.out, "o");
   EXPECT_EQ(parsed.extract.tensor, std::nullopt);
   EXPECT_EQ(parsed.extract.slug, std::nullopt);
@@ -52,11 +55,33 @@ TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
 }
 
 TEST(OptionsTest, AllOfThem) {
-  const ExtractCommand parsed =
-      command({"--model=m", "--out=o", "--tensor", "lm_head.weight", "--name", "slug", "--dtype",
-               "source", "--device", "cpu", "--threads", "3", "--json", "--quiet", "--force",
-               "--no-metadata", "--allow-nonfinite", "--fsync"});
+  const ExtractCommand parsed = command({"--model=m",
+                                         "--out=o",
+                                         "--tensor",
+                                         "lm_head.weight",
+                                         "--name",
+                                         "slug",
+                                         "--dtype",
+                                         "source",
+                                         "--device",
+                                         "cpu",
+                                         "--threads",
+                                         "3",
+                                         "--json",
+                                         "--quiet",
+                                         "--force",
+                                         "--no-metadata",
+                                         "--allow-nonfinite",
+                                         "--fsync",
+                                         "--revision",
+                                         "refs/pr/1",
+                                         "--cache-dir",
+                                         "hub",
+                                         "--offline"});
   EXPECT_EQ(parsed.extract.model.name, "m");
+  EXPECT_EQ(parsed.extract.model.revision, "refs/pr/1");
+  EXPECT_EQ(parsed.extract.model.cache_dir, "hub");
+  EXPECT_TRUE(parsed.extract.model.offline);
   EXPECT_EQ(parsed.extract.out, "o");
   EXPECT_EQ(parsed.extract.tensor, "lm_head.weight");
   EXPECT_EQ(parsed.extract.slug, "slug");
@@ -178,8 +203,7 @@ TEST(OptionsTest, UnknownOptions) {
 }
 
 TEST(OptionsTest, OptionsOfLaterVersionsAreUnknown) {
-  for (const std::string name :
-       {"--revision", "--offline", "--cache-dir", "--no-cache", "--check"}) {
+  for (const std::string name : {"--no-cache", "--check"}) {
     EXPECT_THAT(usage_error({"--model", "m", "--json", name}), HasSubstr("unknown option"));
   }
 }
@@ -210,17 +234,29 @@ TEST(OptionsTest, HelpWinsOverMistakes) {
 
 TEST(OptionsTest, HelpNamesEveryOptionOnceAndHasExamples) {
   const std::string help = text({"--help"});
-  for (const std::string entry :
-       {"\n      --model MODEL ", "\n      --tensor NAME ",
-        "\n      --out DIR ",     "\n      --dtype DTYPE ",
-        "\n      --name SLUG ",   "\n  -f, --force ",
-        "\n      --no-metadata ", "\n      --allow-nonfinite ",
-        "\n      --fsync ",       "\n      --device DEVICE ",
-        "\n      --threads N ",   "\n      --json ",
-        "\n  -q, --quiet ",       "\n  -h, --help ",
-        "\n  -V, --version ",     "\nWhat to read:\n",
-        "\nWhat to write:\n",     "\nHow to run:\n",
-        "\nWhat to print:\n",     "\nExamples:\n  gamma-extract --model "}) {
+  for (const std::string entry : {"\n      --model MODEL ",
+                                  "\n      --tensor NAME ",
+                                  "\n      --revision REV ",
+                                  "\n      --cache-dir DIR ",
+                                  "\n      --offline ",
+                                  "\n      --out DIR ",
+                                  "\n      --dtype DTYPE ",
+                                  "\n      --name SLUG ",
+                                  "\n  -f, --force ",
+                                  "\n      --no-metadata ",
+                                  "\n      --allow-nonfinite ",
+                                  "\n      --fsync ",
+                                  "\n      --device DEVICE ",
+                                  "\n      --threads N ",
+                                  "\n      --json ",
+                                  "\n  -q, --quiet ",
+                                  "\n  -h, --help ",
+                                  "\n  -V, --version ",
+                                  "\nWhat to read:\n",
+                                  "\nWhat to write:\n",
+                                  "\nHow to run:\n",
+                                  "\nWhat to print:\n",
+                                  "\nExamples:\n  gamma-extract --model "}) {
     const std::size_t place = help.find(entry);
     ASSERT_NE(place, std::string::npos) << entry;
     EXPECT_EQ(help.find(entry, place + 1), std::string::npos) << entry;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace gamma_extract::cli {
+namespace gamma_extract {
 namespace {
 
 std::optional<std::string> meant(std::string_view typed) {
@@ -49,4 +49,4 @@ TEST(SuggestionTest, TheNearestWins) {
 }
 
 }  // namespace
-}  // namespace gamma_extract::cli
+}  // namespace gamma_extract
