@@ -1,7 +1,6 @@
 // The real program under what can cut it short: the output directory holds all or what it held.
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -9,17 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "extraction.h"
 #include "run_program.h"
-#include "seeded_checkpoint.h"
+#include "seeded_extraction.h"
 #include "snapshot.h"
 #include "staged_run.h"
 #include "temporary_directory.h"
@@ -28,70 +26,28 @@ namespace gamma_extract {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::become_nobody;
 using testing::catch_run;
-using ::testing::HasSubstr;
+using testing::expect_refused;
+using testing::file_names;
 using ::testing::IsEmpty;
 using testing::names_in;
 using testing::Outcome;
 using testing::Program;
-using testing::read_file;
 using testing::run_program;
 using testing::snapshot;
 using testing::staging_in;
-using ::testing::StartsWith;
-using testing::TemporaryDirectory;
-using ::testing::UnorderedElementsAre;
 using ::testing::UnorderedElementsAreArray;
 using testing::write_file;
 using testing::write_seeded_checkpoint;
 
 constexpr std::uint64_t small = 64;    // rows: a run is over in no time
 constexpr std::uint64_t large = 8192;  // rows: 32 MiB, written for long enough to be met
-const std::vector<std::string> file_names{
-    "gamma_model.safetensors", "gamma_centroid_mu.safetensors", "gamma_centered_model.safetensors"};
 
-class AllOrNothingTest : public ::testing::Test {
+class AllOrNothingTest : public testing::SeededExtractionTest {
  protected:
   AllOrNothingTest() { fs::create_directory(out_); }
-
-  [[nodiscard]] std::vector<std::string> arguments(std::vector<std::string> more = {}) const {
-    std::vector<std::string> all{"--model", model_.string(), "--out", out_.string(), "--quiet"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-
-  void extract(std::vector<std::string> more = {}) const {
-    const Outcome outcome = run_program(arguments(std::move(more)));
-    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  }
-
-  /// What stands under each of the three names, or is missing.
-  [[nodiscard]] std::map<std::string, std::string> files() const {
-    std::map<std::string, std::string> files;
-    for (const auto& name : file_names) {
-      if (fs::exists(out_ / name)) files[name] = read_file(out_ / name);
-    }
-    return files;
-  }
-
-  /// Another run, after one that was cut short, leaves the three files and nothing else.
-  void expect_next_run_repairs(const std::map<std::string, std::string>& expected) const {
-    extract({"--force"});
-    EXPECT_THAT(names_in(out_), UnorderedElementsAreArray(file_names));
-    EXPECT_TRUE(files() == expected);
-  }
-
-  TemporaryDirectory directory_;
-  fs::path model_ = directory_ / "model";
-  fs::path out_ = directory_ / "out";
 };
-
-void expect_one_error_line(const Outcome& outcome, int exit_code) {
-  EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
-  EXPECT_EQ(outcome.out, "");
-  EXPECT_THAT(outcome.err, StartsWith("gamma-extract: error: "));
-  EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
-}
 
 // Signals that end the run cleanly.
 
@@ -216,8 +172,7 @@ TEST_F(AllOrNothingTest, LaterOfTwoModelsOfOneNameIsRefused) {
   const auto theirs = snapshot(out_);
   program->kill(SIGCONT);
   const Outcome outcome = program->wait();
-  expect_one_error_line(outcome, 4);
-  EXPECT_THAT(outcome.err, HasSubstr("--force"));
+  expect_refused(outcome, 4, {"--force"});
   EXPECT_THAT(names_in(out_), UnorderedElementsAreArray(file_names));
   for (const auto& name : file_names) EXPECT_TRUE(snapshot(out_)[name] == theirs.at(name));
 }
@@ -231,9 +186,20 @@ TEST_F(AllOrNothingTest, FileSizeLimitIsAnError) {
     const struct rlimit limit { 100'000, 100'000 };
     ::setrlimit(RLIMIT_FSIZE, &limit);
   });
-  expect_one_error_line(outcome, 4);
-  EXPECT_THAT(outcome.err, HasSubstr("ulimit -f"));
+  expect_refused(outcome, 4, {"ulimit -f"});
   EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(AllOrNothingTest, FileSizeLimitMetInMidWriteIsAnErrorAndOldFilesStay) {
+  write_seeded_checkpoint(model_, large, 1);
+  extract();
+  auto before = snapshot(out_);
+  const auto program = catch_run(arguments(), out_, 0.25, [&] { before = snapshot(out_); });
+  const struct rlimit limit { 100'000, 100'000 };
+  ASSERT_EQ(::prlimit(program->process(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  program->kill(SIGCONT);
+  expect_refused(program->wait(), 4, {out_.string(), "larger than a file may be", "ulimit -f"});
+  EXPECT_TRUE(snapshot(out_) == before);
 }
 
 TEST_F(AllOrNothingTest, FileSizeLimitOfStandardOutputKillsNobody) {
@@ -273,9 +239,7 @@ TEST_F(AllOrNothingTest, FullDiskIsAnErrorThatSaysWhatIsNeeded) {
   const fs::path mount = out_;
   out_ = mount / "new";
   const Outcome outcome = run_program(arguments());
-  expect_one_error_line(outcome, 4);
-  EXPECT_THAT(outcome.err, HasSubstr("562 kB"));
-  EXPECT_THAT(outcome.err, HasSubstr("262 kB"));
+  expect_refused(outcome, 4, {"562 kB", "262 kB"});
   EXPECT_THAT(names_in(mount), IsEmpty());
 }
 
@@ -284,18 +248,11 @@ TEST_F(AllOrNothingTest, ReadOnlyFileSystemIsAnError) {
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a tmpfs";
   write_seeded_checkpoint(model_, small, 1);
   const Outcome outcome = run_program(arguments());
-  expect_one_error_line(outcome, 4);
-  EXPECT_THAT(outcome.err, HasSubstr(out_.string()));
+  expect_refused(outcome, 4, {out_.string()});
   EXPECT_THAT(names_in(out_), IsEmpty());
 }
 
-void become_nobody() {
-  constexpr unsigned nobody = 65534;
-  if (::setgroups(0, nullptr) != 0 || ::setgid(nobody) != 0 || ::setuid(nobody) != 0) ::_exit(126);
-}
-
 TEST_F(AllOrNothingTest, DirectoryWithoutPermissionIsAnError) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
   if (run_program({"--version"}, become_nobody).exit_code != 0) {
     GTEST_SKIP() << "nobody may not run the program in its build folder";
   }
@@ -303,39 +260,11 @@ TEST_F(AllOrNothingTest, DirectoryWithoutPermissionIsAnError) {
   write_seeded_checkpoint(model_, small, 1);
   extract();
   const auto before = snapshot(out_);
+  fs::permissions(out_, fs::perms(0555));
   const Outcome outcome = run_program(arguments(), become_nobody);
-  expect_one_error_line(outcome, 4);
-  EXPECT_THAT(outcome.err, HasSubstr("Permission denied"));
+  fs::permissions(out_, fs::perms(0755));
+  expect_refused(outcome, 4, {"Permission denied"});
   EXPECT_TRUE(snapshot(out_) == before);
-}
-
-// What may stand under an output's name.
-
-TEST_F(AllOrNothingTest, LinksAreReplacedAndTheirTargetsStay) {
-  write_seeded_checkpoint(model_, small, 1);
-  extract();
-  const auto expected = files();
-  const fs::path target = directory_ / "target";
-  fs::create_directory(target);
-  for (const auto& name : file_names) {
-    fs::rename(out_ / name, target / name);
-    fs::create_symlink(target / name, out_ / name);
-  }
-  const auto targets = snapshot(target);
-  extract();
-  for (const auto& name : file_names) EXPECT_FALSE(fs::is_symlink(out_ / name));
-  EXPECT_TRUE(files() == expected);
-  EXPECT_TRUE(snapshot(target) == targets);
-}
-
-TEST_F(AllOrNothingTest, DirectoryUnderAnOutputsNameIsAnError) {
-  write_seeded_checkpoint(model_, small, 1);
-  fs::create_directory(out_ / file_names[2]);
-  for (const char* option : {"--quiet", "--force"}) {
-    expect_one_error_line(run_program({"--model", model_.string(), "--out", out_.string(), option}),
-                          4);
-    EXPECT_THAT(names_in(out_), UnorderedElementsAre(file_names[2]));
-  }
 }
 
 TEST_F(AllOrNothingTest, ModeIs0666LessTheUmask) {

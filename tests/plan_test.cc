@@ -16,6 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::TemporaryDirectory;
+using testing::write_checkpoint;
 using testing::write_file;
 using testing::write_safetensors;
 using testing::ZeroTensor;
@@ -25,14 +26,10 @@ constexpr const char* embedding = "model.embed_tokens.weight";
 
 class PlanTest : public ::testing::Test {
  protected:
-  PlanTest() {
-    write_file(directory_ / "model/config.json",
-               R"({"model_type": "qwen3", "tie_word_embeddings": true})");
-    options_.model.name = directory_ / "model";
-  }
+  PlanTest() { options_.model.name = directory_ / "model"; }
 
   void write_tensors(const std::vector<ZeroTensor>& tensors) {
-    write_safetensors(directory_ / "model/model.safetensors", tensors);
+    write_checkpoint(options_.model.name, testing::tied_config, tensors);
   }
 
   Plan plan() {

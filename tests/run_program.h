@@ -2,6 +2,7 @@
 #define GAMMA_EXTRACT_RUN_PROGRAM_H_
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +88,16 @@ class Program {
 inline Outcome run_program(std::vector<std::string> arguments,
                            const std::function<void()>& in_child = {}) {
   return Program(PROGRAM, std::move(arguments), in_child).wait();
+}
+
+/// For `in_child`: whom permissions hold for, which they do not for root. Where others than root
+/// may not run the program in its build folder, the run's exit code is 127.
+inline void become_nobody() {
+  constexpr unsigned nobody = 65534;
+  if (::geteuid() == 0 &&
+      (::setgroups(0, nullptr) != 0 || ::setgid(nobody) != 0 || ::setuid(nobody) != 0)) {
+    ::_exit(126);
+  }
 }
 
 }  // namespace gamma_extract::testing

@@ -46,6 +46,15 @@ inline void write_safetensors(const std::filesystem::path& path,
   write_file(path, safetensors_bytes(tensors));
 }
 
+constexpr const char* tied_config = R"({"model_type": "qwen3", "tie_word_embeddings": true})";
+
+/// Writes a checkpoint of one file.
+inline void write_checkpoint(const std::filesystem::path& directory, const std::string& config,
+                             const std::vector<ZeroTensor>& tensors) {
+  write_safetensors(directory / "model.safetensors", tensors);
+  write_file(directory / "config.json", config);
+}
+
 }  // namespace gamma_extract::testing
 
 #endif  // GAMMA_EXTRACT_SAFETENSORS_FILE_H_
