@@ -63,12 +63,12 @@ class ModuleEndToEndTest : public ::testing::Test {
     fs::copy_file(PROGRAM, directory_ / "bin/gamma-extract");
   }
   [[nodiscard]] fs::path module() const { return directory_ / "bin/gamma-extract-matrix.so"; }
-  void expect_refused(std::initializer_list<std::string_view> parts) const {
+  void expect_refused(std::initializer_list<std::string_view> parts, int code = 2) const {
     const fs::path out = directory_ / "out";
     Program program(directory_ / "bin/gamma-extract",
                     {"--model", testing::checkpoint("llama-untied-f32").string(), "--out",
                      (out / "deep").string()});
-    testing::expect_refused(program.wait(), 2, parts);
+    testing::expect_refused(program.wait(), code, parts);
     EXPECT_FALSE(fs::exists(out));
   }
 
@@ -88,6 +88,11 @@ TEST_F(ModuleEndToEndTest, NoLibrary) {
 TEST_F(ModuleEndToEndTest, OfAnotherVersion) {
   fs::copy_file(OLD_MODULE, module());
   expect_refused({"gamma-extract-matrix.so", "version", "reinstall"});
+}
+
+TEST_F(ModuleEndToEndTest, WhoseFiguresAreWrongFailsTheRunsOwnCheck) {
+  fs::copy_file(FAULTY_MODULE, module());
+  expect_refused({"llama-untied-f32", "the run's own check failed", "nothing was written"}, 1);
 }
 
 }  // namespace

@@ -20,20 +20,24 @@
 
 #include "gamma_extract/source.h"
 #include "run_program.h"
-#include "seeded_checkpoint.h"
+#include "seeded_extraction.h"
+#include "snapshot.h"
 #include "temporary_directory.h"
 
 namespace gamma_extract {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::file_names;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::names_in;
 using testing::Outcome;
 using testing::Program;
 using testing::run_program;
 using ::testing::StartsWith;
 using testing::TemporaryDirectory;
+using ::testing::UnorderedElementsAreArray;
 using testing::write_file;
 using testing::write_seeded_checkpoint;
 
@@ -51,8 +55,8 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
   ~Terminal() {
+    let_go();
     hang_up();
-    ::close(controller_);
   }
 
   /// In the child: a session of its own, which this terminal controls.
@@ -65,7 +69,10 @@ class Terminal {
   }
 
   /// Closes this process's copy of the program's end, so that reading meets its end.
-  void hang_up() { ::close(std::exchange(terminal_, -1)); }
+  void let_go() { ::close(std::exchange(terminal_, -1)); }
+
+  /// What a closed window or a lost connection does.
+  void hang_up() { ::close(std::exchange(controller_, -1)); }
 
   void type(char key) const { EXPECT_EQ(::write(controller_, &key, 1), 1); }
 
@@ -151,9 +158,10 @@ class TerminalTest : public ::testing::Test {
       ::setenv("TERM", "xterm-256color", 1);
       ::setenv("LC_ALL", "C.UTF-8", 1);
       if (!variable_.empty()) ::setenv(variable_.c_str(), value_.c_str(), 1);
+      if (ignored_ != 0) ::signal(ignored_, SIG_IGN);
       terminal.adopt();
     });
-    terminal.hang_up();
+    terminal.let_go();
     std::string text = terminal.read_all(seen);
     outcome_ = program.wait();
     return text;
@@ -162,17 +170,17 @@ class TerminalTest : public ::testing::Test {
   /// The same with the output directory locked, as by another run, which lets the program wait
   /// until `sign` was seen on the terminal; then `act` is called, or the lock let go.
   std::string run_until(const std::string& sign, unsigned short columns,
-                        const std::function<void(const Terminal&)>& act = {}) {
+                        const std::function<void(Terminal&)>& act = {}) {
     fs::create_directories(out_);
-    Descriptor lock(::open(out_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    EXPECT_EQ(::flock(lock.get(), LOCK_EX), 0);
+    lock_ = Descriptor(::open(out_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    EXPECT_EQ(::flock(lock_.get(), LOCK_EX), 0);
     Terminal terminal(columns);
     bool acted = false;
     std::string text = run_on(terminal, [&](const std::string& so_far) {
       const bool seen = so_far.find(sign) != std::string::npos;
       if (seen && act && !std::exchange(acted, true)) act(terminal);
       const bool waited = so_far.find("another process has locked it") != std::string::npos;
-      if ((seen && !act) || waited) lock.close();
+      if ((seen && !act) || waited) lock_.close();
     });
     EXPECT_THAT(text, HasSubstr(sign));
     return text;
@@ -180,9 +188,11 @@ class TerminalTest : public ::testing::Test {
 
   TemporaryDirectory directory_;
   fs::path out_ = directory_ / "new" / "out";
+  Descriptor lock_;  ///< of the output directory, in `run_until`
   std::vector<std::string> arguments_{"--model", directory_ / "model", "--out", out_};
   std::string variable_;
   std::string value_;
+  int ignored_ = 0;  ///< a signal
   Outcome outcome_;
 };
 
@@ -242,12 +252,30 @@ TEST_F(TerminalTest, FileGetsNoBar) {
 }
 
 TEST_F(TerminalTest, TypedInterruptEndsTheRun) {
-  const std::string text =
-      run_until("%", 80, [](const Terminal& terminal) { terminal.type('\x03'); });
+  const std::string text = run_until("%", 80, [](Terminal& terminal) { terminal.type('\x03'); });
   EXPECT_EQ(outcome_.signal, SIGINT);
   EXPECT_EQ(outcome_.out, "");
   EXPECT_THAT(Screen(text).lines(), IsEmpty());
   EXPECT_TRUE(fs::is_empty(out_));
+}
+
+TEST_F(TerminalTest, AHangUpEndsTheRun) {
+  run_until("%", 80, [](Terminal& terminal) { terminal.hang_up(); });
+  EXPECT_EQ(outcome_.signal, SIGHUP);
+  EXPECT_EQ(outcome_.out, "");
+  EXPECT_TRUE(fs::is_empty(out_));
+}
+
+// As under nohup(1). What is still said on the terminal goes nowhere, and disturbs nobody.
+TEST_F(TerminalTest, AnIgnoredHangUpStaysIgnored) {
+  ignored_ = SIGHUP;
+  run_until("%", 80, [this](Terminal& terminal) {
+    terminal.hang_up();
+    lock_.close();
+  });
+  EXPECT_EQ(outcome_.exit_code, 0) << outcome_.signal;
+  EXPECT_THAT(outcome_.out, HasSubstr("gamma"));
+  EXPECT_THAT(names_in(out_), UnorderedElementsAreArray(file_names));
 }
 
 }  // namespace
