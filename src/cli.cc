@@ -47,6 +47,15 @@ auto watch(const Work& work, bool quiet, const StopFlag& stop) {
   return work(Observer{.stop = stop, .progress = progress, .warn = warn});
 }
 
+/// Returns the exit code of the check, if there was one.
+int print_differences(const Report& report) {
+  int code = 0;
+  for (const std::string& difference : differences(report)) {
+    code = print_error(Fault::check_failed, difference);
+  }
+  return code;
+}
+
 /// What a request leads to: prints, and returns the exit code.
 class Performance {
  public:
@@ -55,6 +64,8 @@ class Performance {
   int operator()(const ExtractCommand& command) const {
     const auto work = [&](const Observer& observer) { return job_(command.extract, observer); };
     const Report report = watch(work, command.quiet, signals_.stop);
+    // Before the report: standard output may fail.
+    const int code = print_differences(report);
     const std::string_view consequence = command.extract.out
                                              ? "the files are written all the same"
                                              : "send the report to where there is room";
@@ -63,7 +74,7 @@ class Performance {
     } else if (!command.quiet) {
       write_standard_output(human_report(report), signals_, consequence);
     }
-    return 0;
+    return code;
   }
 
   int operator()(const Information& information) const {

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "first_pass.h"
+#include "gamma_extract/check.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
 #include "gamma_extract/output_set.h"
@@ -53,6 +54,11 @@ std::vector<double>& square_roots(std::vector<double>& squares) {
   return squares;
 }
 
+std::optional<Reference> reference_of(const ExtractOptions& options, const Observer& observer) {
+  if (!options.check) return std::nullopt;
+  return load_reference(*options.check, observer.stop);
+}
+
 /// Both passes and all that is written.
 class Run {
  public:
@@ -60,8 +66,10 @@ class Run {
       : started_(std::chrono::steady_clock::now()),
         options_(options),
         observer_(observer),
+        reference_(reference_of(options, observer)),
         plan_(options, observer),
         threads_(usable_threads(options.threads)) {
+    if (reference_) require_comparable(*reference_, safetensors::name(plan_.dtype(gamma_file)));
     observer.progress.total = plan_.matrix().tensor.bytes + plan_.data_bytes(gamma_file) +
                               plan_.data_bytes(centered_file);
   }
@@ -182,6 +190,7 @@ class Run {
                        .data_xxh3 = second_.centered_xxh3,
                        .norms = summarize_norms(square_roots(second_.centered_squares))};
     report.residual_norm = second_.residual_norm;
+    if (reference_) report.check = compare(*reference_, report);
     report.warnings = plan_.warnings();
     report.bytes_read = bytes_read();
     for (const PlannedFile& file : files_) report.bytes_written += file.bytes;
@@ -204,6 +213,7 @@ class Run {
   std::chrono::steady_clock::time_point started_;
   const ExtractOptions& options_;
   const Observer& observer_;
+  std::optional<Reference> reference_;
   Plan plan_;
   unsigned threads_;
   FirstPass first_;

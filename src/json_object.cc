@@ -22,22 +22,22 @@ std::string_view reason(const json::exception& error) {
 }  // namespace
 
 json parse_json_object(std::string_view text, std::string_view file, Fault invalid,
-                       RepeatedKeys repeated) {
+                       RepeatedKeys repeated, std::string_view remedy) {
   // The parser takes a NUL for the end, and would not look at what follows.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    fail(invalid, "{}: byte {} is NUL, which JSON does not allow; get the file again", file, nul);
+    fail(invalid, "{}: byte {} is NUL, which JSON does not allow; {}", file, nul, remedy);
   }
   std::vector<std::set<std::string>> keys;  // of each object that is open
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
     if (depth > max_depth) {
-      fail(invalid, "{}: it is nested deeper than {}; get the file again", file, max_depth);
+      fail(invalid, "{}: it is nested deeper than {}; {}", file, max_depth, remedy);
     }
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && repeated == RepeatedKeys::refused) {
       const auto& key = parsed.get_ref<const std::string&>();
       if (!keys.back().insert(key).second) {
-        fail(invalid, "{}: the key {} stands twice; get the file again", file, key);
+        fail(invalid, "{}: the key {} stands twice; {}", file, key, remedy);
       }
     }
     return true;
@@ -45,12 +45,11 @@ json parse_json_object(std::string_view text, std::string_view file, Fault inval
   try {
     json root = json::parse(text.begin(), text.end(), watch);
     if (!root.is_object()) {
-      fail(invalid, "{}: it is a JSON {}, not an object; get the file again", file,
-           root.type_name());
+      fail(invalid, "{}: it is a JSON {}, not an object; {}", file, root.type_name(), remedy);
     }
     return root;
   } catch (const json::exception& error) {
-    fail(invalid, "{}: it is not valid JSON: {}; get the file again", file, reason(error));
+    fail(invalid, "{}: it is not valid JSON: {}; {}", file, reason(error), remedy);
   }
 }
 

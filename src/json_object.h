@@ -13,10 +13,12 @@ namespace gamma_extract {
 
 enum class RepeatedKeys : std::uint8_t { last_counts, refused };
 
-/// Parses `text`, which must be one object. `file` names it in messages. Throws `invalid` where it
-/// is not valid JSON, not an object, nested deeper than 100, or has a repeated key that is refused.
+/// Parses `text`, which must be one object. `file` names it in messages, which end in `remedy`.
+/// Throws `invalid` where it is not valid JSON, not an object, nested deeper than 100, or has a
+/// repeated key that is refused.
 nlohmann::json parse_json_object(std::string_view text, std::string_view file, Fault invalid,
-                                 RepeatedKeys repeated);
+                                 RepeatedKeys repeated,
+                                 std::string_view remedy = "get the file again");
 
 }  // namespace gamma_extract
 

@@ -29,9 +29,11 @@ constexpr std::string_view help_tail =
     "      write nothing, and compute one figure\n"
     "  gamma-extract --model Qwen/Qwen3-4B --revision main --out data/tensors\n"
     "      read a model that is in the Hugging Face cache\n"
+    "  gamma-extract --model ~/models/Qwen3-4B --check reference.json\n"
+    "      write nothing, and fail if a figure has moved\n"
     "\n"
-    "Exit codes: 0 done; 1 the self-check failed; 2 usage; 3 the input; 4 the output;\n"
-    "128 + n ended by signal n.\n";
+    "Exit codes: 0 done; 1 a check failed, or the self-check; 2 usage; 3 the input;\n"
+    "4 the output; 128 + n ended by signal n.\n";
 
 struct ExtractTable {
   OptionTable table{"gamma-extract"};
@@ -50,7 +52,8 @@ struct ExtractTable {
 
   CLI::Option* out = table.value("What to write", "--out", "DIR",
                                  "the directory of the files, created if missing;\n"
-                                 "without it, only with --json, nothing is written");
+                                 "without it, only with --check or --json, nothing is\n"
+                                 "written");
   CLI::Option* dtype = table.value("What to write", "--dtype", "DTYPE",
                                    "of the gamma file: float32 (default), or source, the\n"
                                    "stored bytes unchanged");
@@ -71,6 +74,10 @@ struct ExtractTable {
                                      "1 to 1024 (default: as many as there are cores that\n"
                                      "the process may use); the files are the same");
 
+  CLI::Option* check = table.value("What to print", "--check", "REF",
+                                   "compare with a reference, a JSON file: an earlier\n"
+                                   "report, a part of one, or figures written by hand;\n"
+                                   "01.1a is built in: what the notebook 01.1a prints");
   CLI::Option* json =
       table.flag("What to print", "--json", "the report as one JSON object on standard output");
   CLI::Option* quiet = table.flag("What to print", "-q,--quiet",
@@ -112,15 +119,17 @@ ExtractCommand command_of(const ExtractTable& options) {
   if (!model) fail(Fault::usage, "--model: missing; name a checkpoint, {}", table.see_help());
   extract.model = options.which.options(table, *model);
   extract.out = table.value_of(*options.out);
-  if (!extract.out && !command.json) {
-    fail(Fault::usage, "--out: missing; name a directory, or use --json to write no files, {}",
+  extract.check = table.value_of(*options.check);
+  if (!extract.out && !extract.check && !command.json) {
+    fail(Fault::usage,
+         "--out: missing; name a directory, or use --check or --json to write no files, {}",
          table.see_help());
   }
   extract.tensor = table.value_of(*options.tensor);
   extract.slug = table.value_of(*options.name);
   extract.dtype = dtype_of(options);
   // Both mean the same as long as there is but one device.
-  table.choice_of(*options.device, std::vector<std::string>{"auto", "cpu"});
+  static_cast<void>(table.choice_of(*options.device, std::vector<std::string>{"auto", "cpu"}));
   extract.threads = table.threads_of(*options.threads);
   extract.force = is_given(*options.force);
   extract.metadata = !is_given(*options.no_metadata);

@@ -56,6 +56,28 @@ Json json_of(const std::vector<std::string>& texts) {
   return list;
 }
 
+Json json_of(const ReportValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) return nullptr;
+  if (const auto* text = std::get_if<std::string>(&value)) return json_of(*text);
+  if (const auto* count = std::get_if<std::uint64_t>(&value)) return *count;
+  return std::get<double>(value);
+}
+
+Json json_of(const std::optional<Check>& check) {
+  if (!check) return nullptr;
+  Json compared = Json::array();
+  for (const Comparison& comparison : check->compared) {
+    compared.push_back({{"name", json_of(comparison.name)},
+                        {"expected", json_of(comparison.expected)},
+                        {"actual", json_of(comparison.actual)},
+                        {"tolerance", json_of(comparison.tolerance)},
+                        {"passed", comparison.passed}});
+  }
+  return {{"reference", json_of(check->reference)},
+          {"passed", check->passed},
+          {"compared", std::move(compared)}};
+}
+
 // For a person: a column of names, a column of figures.
 
 std::string line(std::string_view name, std::string_view text) {
@@ -121,6 +143,48 @@ std::string centered_lines(const Report& report) {
          file_line(centered.path, centered.bytes);
 }
 
+/// Shortest digits that read as the same value; a hash as a whole.
+std::string exact_text(const ReportValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) return "null";
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* count = std::get_if<std::uint64_t>(&value)) return fmt::to_string(*count);
+  return fmt::to_string(std::get<double>(value));
+}
+
+/// For a column: digits enough to see what a tolerance of 1e-9 sees, and the first ones of a hash.
+std::string short_text(const ReportValue& value) {
+  constexpr std::size_t width = 18;
+  if (const auto* figure = std::get_if<double>(&value)) return fmt::format("{:.11g}", *figure);
+  const std::string text = printable(exact_text(value));
+  return text.size() <= width ? text : text.substr(0, width - 3) + "...";
+}
+
+std::string check_lines(const std::optional<Check>& check) {
+  if (!check) return "";
+  std::string text = fmt::format("\ncheck against {}: {}\n", printable(check->reference),
+                                 check->passed ? "passed" : "FAILED");
+  text += fmt::format("  {:<24}{:>20}{:>20}\n", "", "expected", "actual");
+  for (const Comparison& comparison : check->compared) {
+    text += fmt::format("  {:<24}{:>20}{:>20}  {}\n", printable(comparison.name),
+                        short_text(comparison.expected), short_text(comparison.actual),
+                        comparison.passed ? "ok" : "FAILED");
+  }
+  return text;
+}
+
+std::string difference(const Comparison& comparison, const std::string& tensor) {
+  if (!comparison.known) {
+    return fmt::format("{}: a report has no such figure; correct the reference", comparison.name);
+  }
+  std::string expected = exact_text(comparison.expected);
+  if (comparison.tolerance.value_or(0) > 0) {
+    expected += fmt::format(" (tolerance {:.3g})", *comparison.tolerance);
+  }
+  return fmt::format(
+      "{} of {} is {}, not {}; if that is meant, save this run's --json as the new reference",
+      comparison.name, tensor, exact_text(comparison.actual), expected);
+}
+
 std::string effort_line(const Report& report) {
   return fmt::format("\n{:.2f} s on {} with {} thread{}; {} read, {} written\n", report.seconds,
                      report.device, report.threads, report.threads == 1 ? "" : "s",
@@ -153,7 +217,7 @@ std::string json_report(const Report& report) {
                   {"gamma", json_of(report.gamma)},
                   {"centroid", json_of(report.centroid)},
                   {"centered", std::move(centered)},
-                  {"check", nullptr},
+                  {"check", json_of(report.check)},
                   {"warnings", json_of(report.warnings)}};
   // All but ASCII escaped: a name may hold what a terminal would take for a command.
   constexpr bool ensure_ascii = true;
@@ -162,7 +226,17 @@ std::string json_report(const Report& report) {
 
 std::string human_report(const Report& report) {
   return source_lines(report) + gamma_lines(report.gamma) + centroid_lines(report) +
-         centered_lines(report) + effort_line(report);
+         centered_lines(report) + check_lines(report.check) + effort_line(report);
+}
+
+std::vector<std::string> differences(const Report& report) {
+  std::vector<std::string> lines;
+  if (!report.check) return lines;
+  for (const Comparison& comparison : report.check->compared) {
+    if (comparison.passed) continue;
+    lines.push_back(report.check->reference + ": " + difference(comparison, report.tensor));
+  }
+  return lines;
 }
 
 }  // namespace gamma_extract::cli

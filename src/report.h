@@ -2,6 +2,7 @@
 #define GAMMA_EXTRACT_REPORT_H_
 
 #include <string>
+#include <vector>
 
 #include "gamma_extract/extract.h"
 
@@ -16,6 +17,10 @@ std::string json_report(const Report& report);
 /// Some lines of text, figures to the digits that the notebook prints, absent ones as "n/a". ASCII,
 /// but for names that are not. Warnings are not among them: they were printed as they came up.
 std::string human_report(const Report& report);
+
+/// What a check found to differ, a line each, in the form of an error's text. None where it passed,
+/// or where there was none.
+std::vector<std::string> differences(const Report& report);
 
 }  // namespace gamma_extract::cli
 

@@ -78,6 +78,8 @@ CentroidSummary summarize_centroid(std::span<const float> mu) {
       std::sqrt(sum_of(components, [](double component) { return component * component; }));
   summary.mean = mean(components);
   summary.std = deviation(components, *summary.mean);
+  const auto [min, max] = std::minmax_element(components.begin(), components.end());
+  summary.max_magnitude = std::max(-*min, *max);
   return summary;
 }
 

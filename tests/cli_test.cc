@@ -79,6 +79,38 @@ TEST(CliTest, QuietLeavesTheJson) {
   EXPECT_THAT(outcome_of({"--model", "m", "--json", "-q"}).out, StartsWith("{"));
 }
 
+TEST(CliTest, AFailedCheckIsALineForEachFigureAndTheReport) {
+  const auto checked = [](const ExtractOptions& options, const Observer&) {
+    Report report;
+    report.tensor = "t";
+    report.check = Check{.reference = options.check.value(), .passed = false, .compared = {}};
+    report.check->compared = {{"vocab_size", std::uint64_t{1}, std::uint64_t{2}, 0.0, false},
+                              {"hidden_size", std::uint64_t{1}, std::uint64_t{1}, 0.0, true},
+                              {"gamma.a\nb", 1.5, {}, {}, false, false}};
+    return report;
+  };
+  const std::string lines =
+      "gamma-extract: error: r: vocab_size of t is 2, not 1; if that is meant, save this run's "
+      "--json as the new reference\n"
+      "gamma-extract: error: r: gamma.a\\nb: a report has no such figure; correct the reference\n";
+  const Outcome human = outcome_of({"--model", "m", "--check", "r"}, checked);
+  EXPECT_EQ(human.code, 1);
+  EXPECT_THAT(human.out, HasSubstr("check against r: FAILED\n"));
+  EXPECT_EQ(human.err, lines);
+  const Outcome json = outcome_of({"--model", "m", "--check", "r", "--json"}, checked);
+  EXPECT_EQ(json.code, 1);
+  EXPECT_EQ(nlohmann::json::parse(json.out)["check"]["passed"], false);
+  EXPECT_EQ(json.err, lines);
+  const Outcome quiet = outcome_of({"--model", "m", "--check", "r", "-q"}, checked);
+  EXPECT_EQ(quiet.code, 1);
+  EXPECT_EQ(quiet.out, "");
+  EXPECT_EQ(quiet.err, lines);
+  const Outcome full = outcome_of({"--model", "m", "--check", "r"}, checked,
+                                  [] { ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO); });
+  EXPECT_EQ(full.code, 4);
+  EXPECT_THAT(full.err, StartsWith(lines));
+}
+
 TEST(CliTest, HelpAndVersionGoToStandardOutput) {
   for (const char* const option : {"--help", "--version"}) {
     const Outcome outcome = outcome_of({option}, throwing([] { FAIL(); }));

@@ -42,7 +42,7 @@ TEST(UsageEndToEndTest, MissingValuesAndOptionsAreNamed) {
 }
 
 TEST(UsageEndToEndTest, NotYetBuiltOptionsAndDevicesAreUnknown) {
-  for (const std::string option : {"--check", "--no-cache"}) {
+  for (const std::string option : {"--no-cache"}) {
     expect_refused(run_program({"--model", "x", "--out", "y", option, "z"}), 2, {option});
   }
   expect_refused(run_program({"--model", "x", "--out", "y", "--device", "cuda"}), 2, {"cuda"});

@@ -50,6 +50,7 @@ TEST(OptionsTest, WhatIsLeftOutHasItsDefault) {
   EXPECT_TRUE(parsed.extract.metadata);
   EXPECT_FALSE(parsed.extract.allow_nonfinite);
   EXPECT_FALSE(parsed.extract.fsync);
+  EXPECT_EQ(parsed.extract.check, std::nullopt);
   EXPECT_FALSE(parsed.json);
   EXPECT_FALSE(parsed.quiet);
 }
@@ -77,7 +78,9 @@ TEST(OptionsTest, AllOfThem) {
                                          "refs/pr/1",
                                          "--cache-dir",
                                          "hub",
-                                         "--offline"});
+                                         "--offline",
+                                          "--check",
+                                          "r"});
   EXPECT_EQ(parsed.extract.model.name, "m");
   EXPECT_EQ(parsed.extract.model.revision, "refs/pr/1");
   EXPECT_EQ(parsed.extract.model.cache_dir, "hub");
@@ -91,6 +94,7 @@ TEST(OptionsTest, AllOfThem) {
   EXPECT_FALSE(parsed.extract.metadata);
   EXPECT_TRUE(parsed.extract.allow_nonfinite);
   EXPECT_TRUE(parsed.extract.fsync);
+  EXPECT_EQ(parsed.extract.check, "r");
   EXPECT_TRUE(parsed.json);
   EXPECT_TRUE(parsed.quiet);
 }
@@ -119,15 +123,16 @@ TEST(OptionsTest, ModelIsRequired) {
   EXPECT_THAT(usage_error({"--out", "o"}), HasSubstr("--model: missing"));
 }
 
-TEST(OptionsTest, OutIsRequiredUnlessJsonIsAsked) {
+TEST(OptionsTest, OutIsRequiredUnlessACheckOrJsonIsAsked) {
   EXPECT_THAT(usage_error({"--model", "m"}), HasSubstr("--out: missing"));
   EXPECT_THAT(usage_error({"--model", "m", "--quiet"}), HasSubstr("--out: missing"));
   EXPECT_EQ(command({"--model", "m", "--json"}).extract.out, std::nullopt);
+  EXPECT_EQ(command({"--model", "m", "--check", "r"}).extract.out, std::nullopt);
 }
 
 TEST(OptionsTest, EmptyValues) {
   for (const std::string name :
-       {"--model", "--out", "--tensor", "--name", "--dtype", "--device", "--threads"}) {
+       {"--model", "--out", "--tensor", "--name", "--check", "--dtype", "--device", "--threads"}) {
     Arguments before{"--json"};
     if (name != "--model") before.insert(before.end(), {"--model", "m"});
     const auto error = [&before](const Arguments& rest) {
@@ -150,7 +155,7 @@ TEST(OptionsTest, AnOptionIsNoValue) {
 
 TEST(OptionsTest, AValueGivenTwice) {
   for (const std::string name :
-       {"--model", "--out", "--tensor", "--name", "--dtype", "--device", "--threads"}) {
+       {"--model", "--out", "--tensor", "--name", "--check", "--dtype", "--device", "--threads"}) {
     Arguments arguments{"--json", name, "cpu", name, "cpu"};
     if (name != "--model") arguments.insert(arguments.end(), {"--model", "m"});
     EXPECT_THAT(usage_error(arguments), HasSubstr(name + ": given twice"));
@@ -203,7 +208,7 @@ TEST(OptionsTest, UnknownOptions) {
 }
 
 TEST(OptionsTest, OptionsOfLaterVersionsAreUnknown) {
-  for (const std::string name : {"--no-cache", "--check"}) {
+  for (const std::string name : {"--no-cache"}) {
     EXPECT_THAT(usage_error({"--model", "m", "--json", name}), HasSubstr("unknown option"));
   }
 }

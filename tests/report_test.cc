@@ -142,6 +142,77 @@ TEST(ReportTest, JsonNullWhereNothingIs) {
   EXPECT_EQ(json["warnings"], nlohmann::json::array());
 }
 
+/// A check of each outcome.
+Check example_check() {
+  return {.reference = "r\xe9.json",
+          .passed = false,
+          .compared = {{"vocab_size", std::uint64_t{151936}, std::uint64_t{151936}, 0.0, true},
+                       {"centroid.norm", 0.3052, 0.30477681, 0.0001, false},
+                       {"centroid.std", -0.000026, 0.25, 0.5, true},
+                       {"centroid.sha256", std::string(64, 'b'), std::string(64, 'a'), {}, false},
+                       {"gamma.std_norm", ReportValue(), 0.25, {}, false},
+                       {"gamma.\x1b", 1.5, {}, {}, false, false}}};
+}
+
+TEST(ReportTest, JsonHasTheCheck) {
+  Report report = example();
+  report.check = example_check();
+  const auto json = nlohmann::ordered_json::parse(json_report(report))["check"];
+  constexpr bool ascii = true;
+  EXPECT_EQ(json.dump(-1, ' ', ascii),
+            R"({"reference":"r\ufffd.json","passed":false,"compared":[)"
+            R"({"name":"vocab_size","expected":151936,"actual":151936,)"
+            R"("tolerance":0.0,"passed":true},)"
+            R"({"name":"centroid.norm","expected":0.3052,"actual":0.30477681,)"
+            R"("tolerance":0.0001,"passed":false},)"
+            R"({"name":"centroid.std","expected":-2.6e-05,"actual":0.25,)"
+            R"("tolerance":0.5,"passed":true},)"
+            R"({"name":"centroid.sha256","expected":")" +
+                std::string(64, 'b') + R"(","actual":")" + std::string(64, 'a') +
+                R"(","tolerance":null,"passed":false},)"
+                R"({"name":"gamma.std_norm","expected":null,"actual":0.25,)"
+                R"("tolerance":null,"passed":false},)"
+                R"({"name":"gamma.\u001b","expected":1.5,"actual":null,)"
+                R"("tolerance":null,"passed":false}]})");
+}
+
+TEST(ReportTest, HumanReportHasATableOfTheCheck) {
+  Report report = example();
+  report.check = example_check();
+  EXPECT_THAT(human_report(report), HasSubstr(R"(
+check against r\xe9.json: FAILED
+                                      expected              actual
+  vocab_size                            151936              151936  ok
+  centroid.norm                         0.3052          0.30477681  FAILED
+  centroid.std                        -2.6e-05                0.25  ok
+  centroid.sha256           bbbbbbbbbbbbbbb...  aaaaaaaaaaaaaaa...  FAILED
+  gamma.std_norm                          null                0.25  FAILED
+  gamma.\x1b                               1.5                null  FAILED
+
+1.40 s on cpu)"));
+  report.check->passed = true;
+  EXPECT_THAT(human_report(report), HasSubstr("json: passed\n"));
+  report.check = std::nullopt;
+  EXPECT_THAT(human_report(report), Not(HasSubstr("check")));
+}
+
+TEST(ReportTest, DifferencesAreALineEach) {
+  Report report = example();
+  EXPECT_THAT(differences(report), ::testing::IsEmpty());
+  report.check = example_check();
+  const std::string name = "r\xe9.json: ";
+  const std::string of = " of model.embed_tokens.weight is ";
+  const std::string remedy = "; if that is meant, save this run's --json as the new reference";
+  EXPECT_THAT(
+      differences(report),
+      ::testing::ElementsAre(
+          name + "centroid.norm" + of + "0.30477681, not 0.3052 (tolerance 0.0001)" + remedy,
+          name + "centroid.sha256" + of + std::string(64, 'a') + ", not " + std::string(64, 'b') +
+              remedy,
+          name + "gamma.std_norm" + of + "0.25, not null" + remedy,
+          name + "gamma.\x1b: a report has no such figure; correct the reference"));
+}
+
 TEST(ReportTest, JsonIsAsciiWhateverTheNames) {
   Report report = example();
   report.model = "caf\xe9 \u00e9\u202e\x7f";

@@ -88,6 +88,8 @@ TEST(StatisticsTest, CentroidAsTorchDoes) {
   EXPECT_NEAR(summary.norm.value(), 2.3082731640774234, 1e-15);
   EXPECT_EQ(summary.mean, -0.125);
   EXPECT_NEAR(summary.std.value(), 1.14564392373896, 1e-15);
+  EXPECT_EQ(summary.max_magnitude, 2.0);
+  EXPECT_EQ(summarize_centroid(std::vector<float>{-0.5F, 3.0F}).max_magnitude, 3.0);
 }
 
 TEST(StatisticsTest, CentroidAtTheEndsOfFloat32) {
@@ -115,6 +117,7 @@ TEST(StatisticsTest, WhatANonfiniteComponentTouchesIsAbsent) {
     EXPECT_EQ(summary.norm, std::nullopt);
     EXPECT_EQ(summary.mean, std::nullopt);
     EXPECT_EQ(summary.std, std::nullopt);
+    EXPECT_EQ(summary.max_magnitude, std::nullopt);
   }
 }
 

@@ -84,8 +84,13 @@ enum class Fault : std::uint8_t {
   value_nonfinite,
   value_overflow,
 
-  // The run's own self-check (1).
+  // The reference to check against (3).
+  check_reference_invalid,
+  check_reference_empty,
+
+  // The run's own self-check, and the check against a reference (1).
   self_check_failed,
+  check_failed,
 
   // The output (4).
   output_unwritable,

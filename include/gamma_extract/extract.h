@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gamma_extract/check.h"
 #include "gamma_extract/extract_options.h"
 #include "gamma_extract/observer.h"
 #include "gamma_extract/statistics.h"
@@ -54,10 +55,12 @@ struct Report {
   CentroidFile centroid;
   MatrixFile centered;
   std::optional<double> residual_norm;  ///< norm of the mean row of gamma_centered
+  std::optional<Check> check;           ///< against the reference, where one was given
   std::vector<std::string> warnings;
 };
 
-/// Does the main job. Throws Error or Stopped; then everything is as it was before.
+/// Does the main job. Throws Error or Stopped; then everything is as it was before. A check that
+/// fails is no error: the files are written, and the report says what differs.
 Report extract(const ExtractOptions& options, const Observer& observer);
 
 }  // namespace gamma_extract

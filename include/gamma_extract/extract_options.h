@@ -20,8 +20,9 @@ struct ExtractOptions {
   std::optional<std::string> slug;           ///< nothing: from the model's name
   OutputDtype dtype = OutputDtype::float32;  ///< of the gamma file
   unsigned threads = 0;                      ///< 0: as many as the process may use
-  bool force = false;    ///< replace files of another model, or without metadata
-  bool metadata = true;  ///< label the files
+  std::optional<std::string> check;  ///< a reference: its file, or the name of a built-in one
+  bool force = false;                ///< replace files of another model, or without metadata
+  bool metadata = true;              ///< label the files
   bool allow_nonfinite = false;
   bool fsync = false;
 };

@@ -28,9 +28,11 @@ struct CentroidSummary {
   std::optional<double> norm;  ///< its length
   std::optional<double> mean;  ///< of its components
   std::optional<double> std;   ///< of its components
+  /// Of its components, which bounds the rounding errors of those two.
+  std::optional<double> max_magnitude = std::nullopt;
 };
 
-/// One component that is not finite leaves all three absent.
+/// One component that is not finite leaves all four absent.
 CentroidSummary summarize_centroid(std::span<const float> mu);
 
 /// The mean of some values, summed with an error that does not grow with their number. NaN where
