@@ -5,12 +5,10 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <string_view>
@@ -143,16 +141,6 @@ BarStyle bar_style() {
   return {.color = environment("NO_COLOR").empty(), .unicode = unicode};
 }
 
-std::size_t terminal_columns() {
-  struct winsize size {};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  const std::string_view columns = environment("COLUMNS");
-  std::size_t value = 0;
-  const auto [rest, error] =
-      std::from_chars(columns.data(), columns.data() + columns.size(), value);
-  return error == std::errc() && value > 0 ? value : 80;
-}
-
 ProgressBar::ProgressBar(const Progress& progress) : progress_(progress), style_(bar_style()) {
   // The thread must take no signal: it is the others that wait in system calls.
   sigset_t all;
@@ -197,7 +185,7 @@ void ProgressBar::draw() {
   BarState state{.done = progress_.done, .total = progress_.total};
   if (state.total > 0) state.rate = meter_.update(now.count(), state.done);
   write_standard_error(
-      fmt::format("\r{}\x1b[J\r", progress_line(state, terminal_columns(), style_)));
+      fmt::format("\r{}\x1b[J\r", progress_line(state, terminal_columns(STDERR_FILENO), style_)));
   drawn_ = true;
 }
 

@@ -57,9 +57,6 @@ bool can_draw_progress();
 /// What the environment says: NO_COLOR (no-color.org), and the locale's encoding.
 BarStyle bar_style();
 
-/// The width of the terminal at standard error, else what COLUMNS says, else 80.
-std::size_t terminal_columns();
-
 /// Draws the progress to standard error, some ten times a second, from a thread of its own, as long
 /// as it lives; wipes the line at the end. Draws nothing while the program is in the background,
 /// and nothing at all where there is no thread to be had.

@@ -4,33 +4,20 @@
 
 #include <cmath>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "gamma_extract/text.h"
+#include "report_parts.h"
 #include "version.h"
 
 namespace gamma_extract::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // JSON.
 
-Json json_of(const std::string& text) {
-  return to_utf8(text);
-}
-
-template <class Value>
-Json json_of(const std::optional<Value>& value) {
-  if (!value) return nullptr;
-  if constexpr (std::is_same_v<Value, std::string>) return json_of(*value);
-  return *value;
-}
+using cli::json_of;
 
 Json json_of(const Report::MatrixFile& file) {
   return {{"path", json_of(file.path)},
@@ -48,12 +35,6 @@ Json json_of(const Report::CentroidFile& file) {
   return {{"path", json_of(file.path)},         {"sha256", file.sha256},
           {"data_xxh3", file.data_xxh3},        {"norm", json_of(file.summary.norm)},
           {"mean", json_of(file.summary.mean)}, {"std", json_of(file.summary.std)}};
-}
-
-Json json_of(const std::vector<std::string>& texts) {
-  Json list = Json::array();
-  for (const std::string& text : texts) list.push_back(json_of(text));
-  return list;
 }
 
 Json json_of(const ReportValue& value) {
@@ -79,10 +60,6 @@ Json json_of(const std::optional<Check>& check) {
 }
 
 // For a person: a column of names, a column of figures.
-
-std::string line(std::string_view name, std::string_view text) {
-  return fmt::format("{:<16}{}\n", name, text);
-}
 
 /// With so many decimals, as the notebook prints it; where that would show zeros alone, or more
 /// digits than a float32 has, with an exponent.
@@ -219,9 +196,7 @@ std::string json_report(const Report& report) {
                   {"centered", std::move(centered)},
                   {"check", json_of(report.check)},
                   {"warnings", json_of(report.warnings)}};
-  // All but ASCII escaped: a name may hold what a terminal would take for a command.
-  constexpr bool ensure_ascii = true;
-  return json.dump(2, ' ', ensure_ascii) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 std::string human_report(const Report& report) {

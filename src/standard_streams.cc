@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
+#include <system_error>
 
 #include "gamma_extract/error.h"
 
@@ -75,6 +79,17 @@ void write_standard_error(std::string_view text) noexcept {
   while (!text.empty() && (error_number == 0 || error_number == EINTR)) {
     text = write_some(STDERR_FILENO, text, error_number);
   }
+}
+
+std::size_t terminal_columns(int descriptor) {
+  struct winsize size {};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  const char* const variable = ::getenv("COLUMNS");  // NOLINT(concurrency-mt-unsafe): none is set
+  const std::string_view columns = variable == nullptr ? "" : variable;
+  std::size_t value = 0;
+  const auto [rest, error] =
+      std::from_chars(columns.data(), columns.data() + columns.size(), value);
+  return error == std::errc() && value > 0 ? value : 80;
 }
 
 }  // namespace gamma_extract::cli

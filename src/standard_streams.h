@@ -1,6 +1,7 @@
 #ifndef GAMMA_EXTRACT_STANDARD_STREAMS_H_
 #define GAMMA_EXTRACT_STANDARD_STREAMS_H_
 
+#include <cstddef>
 #include <string_view>
 
 #include "signals.h"
@@ -23,6 +24,9 @@ void write_standard_output(std::string_view text, const Signals& signals,
 
 /// Writes `text` to standard error. There is nobody to tell if that fails.
 void write_standard_error(std::string_view text) noexcept;
+
+/// The width of the terminal at `descriptor`, else what COLUMNS says, else 80.
+std::size_t terminal_columns(int descriptor);
 
 }  // namespace gamma_extract::cli
 

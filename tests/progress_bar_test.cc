@@ -203,7 +203,7 @@ TEST(ProgressBarTest, NotWhereTheHubsToolsAreToldNotTo) {
 }
 
 TEST(ProgressBarTest, WidthIsTheTerminalsElseOfTheEnvironment) {
-  const auto print_columns = [](int = 0) { print(std::to_string(terminal_columns())); };
+  const auto print_columns = [](int = 0) { print(std::to_string(terminal_columns(STDERR_FILENO))); };
   EXPECT_EQ(shown(123, print_columns), "123");
   EXPECT_EQ(shown(0, print_columns), "80");
   EXPECT_EQ(shown(0,

@@ -1,0 +1,156 @@
+#include "gamma_extract/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "gamma_extract/checkpoint.h"
+#include "gamma_extract/model_name.h"
+#include "natural_order.h"
+#include "tensor_suggestions.h"
+
+namespace gamma_extract {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::vector<std::string_view>;
+/// The tensors that each shard is said to hold.
+using NamesByShard = std::map<std::string, Names, NaturalOrder>;
+
+Checkpoint open_checkpoint(const fs::path& path) try {
+  return Checkpoint(path);
+} catch (const Error& error) {
+  const bool is_index = path.string().ends_with(".safetensors.index.json");
+  if (!is_index || error.fault() == Fault::model_missing) throw;
+  fail(error.fault(), "{}: it is the index of a checkpoint, not a file of it; give its directory",
+       path.string());
+}
+
+/// The label in the file names, which this name serves for in the main job, is of no use here: any
+/// will do that no rule refuses.
+ModelName name_without_label(const fs::path& path) {
+  return model_name(path, "model");
+}
+
+NamesByShard names_by_shard(const Checkpoint& checkpoint, const Names& names) {
+  NamesByShard shards;
+  for (const std::string_view name : names) shards[checkpoint.shard_of(name)].push_back(name);
+  return shards;
+}
+
+std::vector<safetensors::Tensor> tensors_of(const safetensors::Header& header) {
+  std::vector<safetensors::Tensor> tensors;
+  tensors.reserve(header.size());
+  for (std::size_t i = 0; i < header.size(); ++i) tensors.push_back(header.tensor(i));
+  std::ranges::sort(tensors, NaturalOrder{}, &safetensors::Tensor::name);
+  return tensors;
+}
+
+/// What is in `left` and not in `right`. Both are in natural order.
+Names difference(const Names& left, const Names& right) {
+  Names result;
+  std::ranges::set_difference(left, right, std::back_inserter(result), NaturalOrder{});
+  return result;
+}
+
+/// Builds an Inspection, shard by shard.
+class Inspector {
+ public:
+  explicit Inspector(const InspectOptions& options)
+      : checkpoint_(open_checkpoint(options.model)), names_(checkpoint_.names()) {
+    const ModelName name = name_without_label(options.model);
+    inspection_.model = name.model;
+    inspection_.revision = name.revision;
+    for (const std::string_view candidate : matrix_like(names_)) {
+      inspection_.candidates.emplace_back(candidate);
+    }
+    if (!checkpoint_.is_file() || options.tensor) choose(options.tensor);
+  }
+
+  Inspection run(const StopFlag& stop) {
+    for (auto& [name, tensors] : names_by_shard(checkpoint_, names_)) {
+      stop.check();
+      add_shard(name, tensors);
+    }
+    stop.check();
+    return std::move(inspection_);
+  }
+
+ private:
+  void choose(const std::optional<std::string>& tensor) try {
+    choice_ = choose_unembedding(checkpoint_, tensor);
+    if (choice_->compare_with) {
+      choice_->reason += fmt::format("; the config ties it to {}, not compared with it here",
+                                     *choice_->compare_with);
+    }
+  } catch (const Error& error) {
+    inspection_.problem = error;
+  }
+
+  [[nodiscard]] bool holds_choice(const std::string& shard) const {
+    return choice_ && choice_->shard == shard;
+  }
+
+  void add_shard(const std::string& name, Names& expected) {
+    try {
+      const std::shared_ptr<const Shard> shard =
+          checkpoint_.open_shard(holds_choice(name) ? choice_->tensor : expected.front());
+      inspection_.shards.push_back(
+          {.name = name, .read = true, .tensors = tensors_of(shard->header)});
+      warn_of_differences(inspection_.shards.back(), expected);
+      if (holds_choice(name)) take_choice(*shard);
+    } catch (const Error& error) {
+      inspection_.shards.push_back({.name = name, .read = false, .tensors = {}});
+      if (holds_choice(name)) {
+        inspection_.problem = error;
+      } else {
+        warn(error.what());
+      }
+    }
+  }
+
+  void take_choice(const Shard& shard) try {
+    const StoredMatrix matrix = stored_matrix(shard, choice_->tensor);
+    std::ranges::move(shape_warnings(checkpoint_.config(), matrix),
+                      std::back_inserter(inspection_.warnings));
+    inspection_.chosen = {.choice = *choice_, .tensor = matrix.tensor};
+  } catch (const Error& error) {
+    inspection_.problem = error;
+  }
+
+  /// An index and a shard that are not of one checkpoint.
+  void warn_of_differences(const InspectedShard& shard, Names& expected) {
+    Names actual;
+    actual.reserve(shard.tensors.size());
+    for (const safetensors::Tensor& tensor : shard.tensors) actual.emplace_back(tensor.name);
+    std::ranges::sort(expected, NaturalOrder{});
+    if (const Names missing = difference(expected, actual); !missing.empty()) {
+      warn(fmt::format("{}: it does not hold {}, though the index says so", shard.name,
+                       enumerate(missing)));
+    }
+    if (const Names extra = difference(actual, expected); !extra.empty()) {
+      warn(fmt::format("{}: it holds {}, which the index does not say", shard.name,
+                       enumerate(extra)));
+    }
+  }
+
+  void warn(std::string text) { inspection_.warnings.push_back(std::move(text)); }
+
+  const Checkpoint checkpoint_;
+  const Names names_;  // of the checkpoint
+  std::optional<Choice> choice_;
+  Inspection inspection_;
+};
+
+}  // namespace
+
+Inspection inspect(const InspectOptions& options, const StopFlag& stop) {
+  return Inspector(options).run(stop);
+}
+
+}  // namespace gamma_extract

@@ -1,0 +1,24 @@
+#ifndef GAMMA_EXTRACT_INSPECT_REPORT_H_
+#define GAMMA_EXTRACT_INSPECT_REPORT_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "gamma_extract/inspect.h"
+
+/// What `inspect` found, for a program and for a person.
+namespace gamma_extract::cli {
+
+/// One JSON object and a newline, keys in a fixed order, a tensor a line. ASCII; names that are no
+/// UTF-8 as in the report of the main job.
+std::string json_report(const Inspection& inspection);
+
+/// The choice and its reason, then the tensors as a table, shard by shard. On a terminal of so many
+/// `columns` long names and shapes are cut in the middle, so that each tensor has one line of it;
+/// without `columns`, for whoever searches the text, nothing is cut.
+std::string human_report(const Inspection& inspection, std::optional<std::size_t> columns);
+
+}  // namespace gamma_extract::cli
+
+#endif  // GAMMA_EXTRACT_INSPECT_REPORT_H_
