@@ -1,7 +1,9 @@
 #include "cli.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cstddef>
 #include <exception>
 #include <new>
 #include <optional>
@@ -11,6 +13,7 @@
 
 #include "gamma_extract/error.h"
 #include "gamma_extract/text.h"
+#include "inspect_report.h"
 #include "options.h"
 #include "progress_bar.h"
 #include "report.h"
@@ -27,6 +30,12 @@ std::string message(std::string_view kind, std::string_view text) {
 int print_error(Fault fault, std::string_view text) {
   write_standard_error(message("error", text));
   return exit_code(fault);
+}
+
+/// The width of the terminal that standard output is, if it is one.
+std::optional<std::size_t> output_columns() {
+  if (::isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  return terminal_columns(STDOUT_FILENO);
 }
 
 /// Does `work`, with a bar where there is a terminal and nobody asked for quiet. When this returns,
@@ -75,6 +84,18 @@ class Performance {
       write_standard_output(human_report(report), signals_, consequence);
     }
     return code;
+  }
+
+  int operator()(const InspectCommand& command) const {
+    const Inspection inspection = inspect(command.inspect, signals_.stop);
+    for (const std::string& warning : inspection.warnings) {
+      write_standard_error(message("warning", warning));
+    }
+    write_standard_output(
+        command.json ? json_report(inspection) : human_report(inspection, output_columns()),
+        signals_, "send the list to where there is room");
+    if (!inspection.problem) return 0;
+    return print_error(inspection.problem->fault(), inspection.problem->what());
   }
 
   int operator()(const Information& information) const {

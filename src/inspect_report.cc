@@ -38,17 +38,18 @@ Json json_of(const Tensor& tensor, const std::string& shard) {
           {"bytes", tensor.bytes}};
 }
 
-/// A list of the tensors as text, each from a small object of its own: one for all of them would
-/// need a hundred times the memory of the header.
-std::string tensors_text(const std::vector<InspectedShard>& shards) {
-  std::string text;
+/// Appends the list of the tensors, each from a small object of its own: one for all of them would
+/// need many times the memory of the headers.
+void append_tensors(std::string& text, const std::vector<InspectedShard>& shards) {
+  text += '[';
+  const char* separator = "\n    ";
   for (const InspectedShard& shard : shards) {
     for (const Tensor& tensor : shard.tensors) {
-      text += text.empty() ? "\n    " : ",\n    ";
-      text += json_text(json_of(tensor, shard.name), -1);
+      text.append(separator).append(json_text(json_of(tensor, shard.name), -1));
+      separator = ",\n    ";
     }
   }
-  return text.empty() ? "[]" : "[" + text + "\n  ]";
+  text += text.ends_with('[') ? "]" : "\n  ]";
 }
 
 // For a person: what was chosen.
@@ -86,11 +87,13 @@ std::string choice_lines(const Inspection& inspection, std::optional<std::size_t
 
 // For a person: the table.
 
-/// A line a tensor: name, dtype, shape, size. Above a shard's, a line with its name and size.
+/// A line a tensor: name, dtype, shape, size. Above a shard's, a line with its name and size. On a
+/// terminal where a name is too wide for its column, it has a line of its own: of two names cut in
+/// the middle nobody could tell which is which, or type one after --tensor.
 class Table {
  public:
   Table(const std::vector<InspectedShard>& shards, std::optional<std::size_t> columns)
-      : cut_(columns.has_value()) {
+      : columns_(columns) {
     for (const InspectedShard& shard : shards) {
       for (const Tensor& tensor : shard.tensors) widen_for(tensor);
     }
@@ -98,19 +101,27 @@ class Table {
   }
 
   [[nodiscard]] std::string row(const Tensor& tensor) const {
-    return fmt::format("  {}  {}  {}  {:>{}}\n", cell(printable(tensor.name), name_),
-                       cell(safetensors::name(tensor.dtype), dtype_),
-                       cell(shape_text(tensor.shape), shape_), human_bytes(tensor.bytes),
-                       size_cells);
-  }
-  /// A line about more than one tensor.
-  [[nodiscard]] std::string summary(std::string_view text, std::string_view size) const {
-    constexpr std::size_t gaps = 2 + 2 + 2;
-    return fmt::format("{}  {:>{}}\n", cell(text, gaps + name_ + dtype_ + shape_), size,
+    std::string name = printable(tensor.name);
+    if (columns_ && display_width(name) > name_) {
+      const std::size_t cells = *columns_ - std::min(*columns_, indent.size());
+      name = shortened(name, std::max(name_, cells)).append("\n").append(indent);
+      name.append(name_, ' ');
+    }
+    return fmt::format("{}{}{}{:<{}}{}{}{}{:>{}}\n", indent, padded(name, name_), gap,
+                       safetensors::name(tensor.dtype), dtype_, gap,
+                       cell(shape_text(tensor.shape), shape_), gap, human_bytes(tensor.bytes),
                        size_cells);
   }
 
+  /// A line about more than one tensor.
+  [[nodiscard]] std::string summary(std::string_view text, std::string_view size) const {
+    const std::size_t cells = indent.size() + name_ + gap.size() + dtype_ + gap.size() + shape_;
+    return fmt::format("{}{}{:>{}}\n", cell(text, cells), gap, size, size_cells);
+  }
+
  private:
+  static constexpr std::string_view indent = "  ";
+  static constexpr std::string_view gap = "  ";
   static constexpr std::size_t size_cells = 7;  // the most that human_bytes needs
 
   void widen_for(const Tensor& tensor) {
@@ -122,7 +133,7 @@ class Table {
   void widen(std::size_t& width, std::size_t cells) const {
     // Where nothing is cut, a single endless name or shape must not move all others to the right.
     constexpr std::size_t longest_aligned = 100;
-    if (cut_ || cells <= longest_aligned) width = std::max(width, cells);
+    if (columns_ || cells <= longest_aligned) width = std::max(width, cells);
   }
 
   /// A shape may have a quarter of the terminal, and what a large matrix needs; a name gets what
@@ -130,17 +141,16 @@ class Table {
   void fit(std::size_t columns) {
     constexpr std::size_t matrix_cells = 16;
     constexpr std::size_t least_name_cells = 8;
-    constexpr std::size_t gaps = 2 + 2 + 2 + 2;
     shape_ = std::min(shape_, std::max(matrix_cells, columns / 4));
-    const std::size_t others = gaps + dtype_ + shape_ + size_cells;
+    const std::size_t others = indent.size() + 3 * gap.size() + dtype_ + shape_ + size_cells;
     name_ = std::min(name_, std::max(least_name_cells, columns - std::min(columns, others)));
   }
 
   [[nodiscard]] std::string cell(std::string_view text, std::size_t cells) const {
-    return padded(cut_ ? shortened(text, cells) : text, cells);
+    return padded(columns_ ? shortened(text, cells) : text, cells);
   }
 
-  bool cut_;
+  std::optional<std::size_t> columns_;  // of the terminal
   std::size_t name_ = 0;
   std::size_t dtype_ = 0;
   std::size_t shape_ = 0;
@@ -176,7 +186,7 @@ std::string json_report(const Inspection& inspection) {
   const auto text_of = [](const auto& value) { return json_text(cli::json_of(value), -1); };
   const std::optional<std::string> problem =
       inspection.problem ? std::optional<std::string>(inspection.problem->what()) : std::nullopt;
-  return fmt::format(
+  std::string text = fmt::format(
       R"({{
   "schema": 1,
   "model": {},
@@ -184,13 +194,11 @@ std::string json_report(const Inspection& inspection) {
   "choice": {},
   "candidates": {},
   "problem": {},
-  "tensors": {},
-  "warnings": {}
-}}
-)",
+  "tensors": )",
       text_of(inspection.model), text_of(inspection.revision),
-      json_text(json_of(inspection.chosen), -1), text_of(inspection.candidates), text_of(problem),
-      tensors_text(inspection.shards), text_of(inspection.warnings));
+      json_text(json_of(inspection.chosen), -1), text_of(inspection.candidates), text_of(problem));
+  append_tensors(text, inspection.shards);
+  return text + fmt::format(",\n  \"warnings\": {}\n}}\n", text_of(inspection.warnings));
 }
 
 std::string human_report(const Inspection& inspection, std::optional<std::size_t> columns) {

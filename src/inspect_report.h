@@ -15,8 +15,9 @@ namespace gamma_extract::cli {
 std::string json_report(const Inspection& inspection);
 
 /// The choice and its reason, then the tensors as a table, shard by shard. On a terminal of so many
-/// `columns` long names and shapes are cut in the middle, so that each tensor has one line of it;
-/// without `columns`, for whoever searches the text, nothing is cut.
+/// `columns` no line is longer: a long name has a line of its own, and what is longer than that, as
+/// a long shape, is cut in the middle. Without `columns`, for whoever searches the text, nothing is
+/// folded or cut.
 std::string human_report(const Inspection& inspection, std::optional<std::size_t> columns);
 
 }  // namespace gamma_extract::cli

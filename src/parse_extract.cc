@@ -15,10 +15,12 @@ namespace {
 
 constexpr std::string_view help_head =
     "Usage: gamma-extract --model MODEL --out DIR [options]\n"
+    "       gamma-extract inspect MODEL|FILE [options]\n"
     "\n"
     "Takes the unembedding matrix gamma out of a safetensors checkpoint, without\n"
     "loading the model, computes its centroid mu (the mean row), and writes gamma, mu\n"
-    "and gamma - mu as three safetensors files, all of them or none.\n";
+    "and gamma - mu as three safetensors files, all of them or none. `inspect` tells\n"
+    "which tensor that is, and lists all others (gamma-extract inspect --help).\n";
 
 constexpr std::string_view help_tail =
     "\n"
@@ -95,6 +97,10 @@ std::string version_text() {
 }
 
 [[noreturn]] void fail_unexpected(const ExtractTable& options, const std::string& operand) {
+  if (is_command(operand)) {
+    fail(Fault::usage, "{0}: a command stands first; give gamma-extract {0} ..., {1}", operand,
+         options.table.see_help());
+  }
   if (!is_given(*options.model) && !operand.empty()) {
     fail(Fault::usage, "{0}: unexpected argument; did you mean --model {0}? ({1})", operand,
          options.table.see_help());

@@ -146,10 +146,12 @@ shape           [151936, 2560]
 dtype           BF16
 
 model-00001-of-00002.safetensors            778 MB
-  model.e....weight  BF16  [151936, 2560]   778 MB
+  model.embed_tokens.weight
+                     BF16  [151936, 2560]   778 MB
 
 model-00002-of-00002.safetensors             513 B
-  model.l....weight  F32   [128]             512 B
+  model.layers.0.self_attn.q_norm.weight
+                     F32   [128]             512 B
   scale              U8    []                  1 B
 
 3 tensors in 2 files                        778 MB

@@ -45,6 +45,7 @@ TEST(LibtorchEndToEndTest, IsNotLoadedForWhatNeedsNoTensor) {
   const std::string model = testing::checkpoint("llama-untied-f32").string();
   expect_no_libtorch({"--help"}, 0);
   expect_no_libtorch({"--version"}, 0);
+  expect_no_libtorch({"inspect", model}, 0);
   expect_no_libtorch({"--modle", model}, 2);
   expect_no_libtorch({"--model", (directory / "nothing").string(), "--out", out}, 3);
 

@@ -215,12 +215,50 @@ TEST(OptionsTest, OptionsOfLaterVersionsAreUnknown) {
 
 TEST(OptionsTest, UnexpectedArguments) {
   EXPECT_THAT(usage_error({"Qwen3-4B", "--out", "o"}), HasSubstr("did you mean --model Qwen3-4B?"));
-  EXPECT_THAT(usage_error({"inspect", "--model", "m"}),
-              HasSubstr("'inspect': unexpected argument"));
+  EXPECT_THAT(usage_error({"compute", "--model", "m"}),
+              HasSubstr("'compute': unexpected argument"));
   EXPECT_THAT(usage_error({"--model", "my", "model", "--json"}),
               HasSubstr("'model': unexpected argument; quote a name that has spaces"));
   EXPECT_THAT(usage_error({"--model", "m", "--json", ""}), HasSubstr("'': unexpected argument"));
   EXPECT_THAT(usage_error({"--", "m"}), HasSubstr("m: unexpected argument"));
+}
+
+TEST(OptionsTest, InspectTakesAModel) {
+  const auto parsed = [](const Arguments& arguments) {
+    return std::get<InspectCommand>(parse(arguments));
+  };
+  EXPECT_EQ(parsed({"inspect", "m"}).inspect.model, "m");
+  EXPECT_EQ(parsed({"inspect", "m"}).inspect.tensor, std::nullopt);
+  EXPECT_FALSE(parsed({"inspect", "m"}).json);
+  EXPECT_EQ(parsed({"inspect", "--json", "m", "--tensor", "t"}).inspect.model, "m");
+  EXPECT_EQ(parsed({"inspect", "--json", "m", "--tensor", "t"}).inspect.tensor, "t");
+  EXPECT_TRUE(parsed({"inspect", "--json", "m", "--tensor", "t"}).json);
+  EXPECT_EQ(parsed({"inspect", "--", "--m"}).inspect.model, "--m");
+  EXPECT_EQ(parsed({"inspect", "inspect"}).inspect.model, "inspect");
+  EXPECT_EQ(command({"--model", "inspect", "--json"}).extract.model, "inspect");
+}
+
+TEST(OptionsTest, InspectRefusesWhatItDoesNotKnow) {
+  for (const Arguments& arguments : std::vector<Arguments>{{"inspect"}, {"inspect", ""}}) {
+    EXPECT_THAT(usage_error(arguments), HasSubstr("MODEL: missing or empty; "));
+  }
+  EXPECT_THAT(usage_error({"inspect", "my", "model"}),
+              HasSubstr("'model': unexpected argument; quote a name that has spaces"));
+  EXPECT_THAT(usage_error({"inspect", "m", "--out", "o"}),
+              HasSubstr("--out: unknown option; see gamma-extract inspect --help"));
+  EXPECT_THAT(usage_error({"inspect", "m", "--tensor", "a", "--tensor", "b"}),
+              HasSubstr("--tensor: given twice"));
+}
+
+TEST(OptionsTest, ACommandStandsFirst) {
+  EXPECT_THAT(usage_error({"--json", "inspect", "m"}),
+              HasSubstr("inspect: a command stands first; give gamma-extract inspect ..., "));
+}
+
+TEST(OptionsTest, AMistypedCommandIsSuggested) {
+  for (const std::string typed : {"inspct", "Inspect", "insepct", "ins"}) {
+    EXPECT_THAT(usage_error({typed, "m"}), HasSubstr("no such command; did you mean inspect?"));
+  }
 }
 
 TEST(OptionsTest, EveryUsageErrorHasARemedy) {

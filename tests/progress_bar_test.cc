@@ -14,6 +14,7 @@
 #include <string>
 
 #include "process.h"
+#include "standard_streams.h"
 
 namespace gamma_extract::cli {
 namespace {
@@ -203,7 +204,9 @@ TEST(ProgressBarTest, NotWhereTheHubsToolsAreToldNotTo) {
 }
 
 TEST(ProgressBarTest, WidthIsTheTerminalsElseOfTheEnvironment) {
-  const auto print_columns = [](int = 0) { print(std::to_string(terminal_columns(STDERR_FILENO))); };
+  const auto print_columns = [](int = 0) {
+    print(std::to_string(terminal_columns(STDERR_FILENO)));
+  };
   EXPECT_EQ(shown(123, print_columns), "123");
   EXPECT_EQ(shown(0, print_columns), "80");
   EXPECT_EQ(shown(0,
