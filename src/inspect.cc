@@ -22,9 +22,10 @@ using Names = std::vector<std::string_view>;
 /// The tensors that each shard is said to hold.
 using NamesByShard = std::map<std::string, Names, NaturalOrder>;
 
-Checkpoint open_checkpoint(const fs::path& path) try {
-  return Checkpoint(path);
+Checkpoint open_checkpoint(const ModelLocation& location) try {
+  return Checkpoint(location.path, location.remedy);
 } catch (const Error& error) {
+  const fs::path& path = location.path;
   const bool is_index = path.string().ends_with(".safetensors.index.json");
   if (!is_index || error.fault() == Fault::model_missing) throw;
   fail(error.fault(), "{}: it is the index of a checkpoint, not a file of it; give its directory",
@@ -62,8 +63,10 @@ Names difference(const Names& left, const Names& right) {
 class Inspector {
  public:
   explicit Inspector(const InspectOptions& options)
-      : checkpoint_(open_checkpoint(options.model)), names_(checkpoint_.names()) {
-    const ModelName name = name_without_label(options.model);
+      : location_(locate_model(options.model)),
+        checkpoint_(open_checkpoint(location_)),
+        names_(checkpoint_.names()) {
+    const ModelName name = name_without_label(location_.path);
     inspection_.model = name.model;
     inspection_.revision = name.revision;
     for (const std::string_view candidate : matrix_like(names_)) {
@@ -141,6 +144,7 @@ class Inspector {
 
   void warn(std::string text) { inspection_.warnings.push_back(std::move(text)); }
 
+  const ModelLocation location_;
   const Checkpoint checkpoint_;
   const Names names_;  // of the checkpoint
   std::optional<Choice> choice_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gamma_extract/error.h"
+#include "model_option_table.h"
 #include "option_table.h"
 #include "options.h"
 
@@ -31,6 +32,7 @@ constexpr std::string_view help_tail =
 struct InspectTable {
   OptionTable table{"gamma-extract inspect"};
 
+  ModelOptionTable which{table};
   CLI::Option* tensor = table.value("What to read", "--tensor", "NAME",
                                     "take this tensor, whatever the rules say; no\n"
                                     "config.json is needed then");
@@ -61,9 +63,10 @@ Request parse_inspect(std::span<const std::string> arguments) {
     return Information{std::string(help_head) + options.table.help() + std::string(help_tail)};
   }
   options.table.require_known();
-  return InspectCommand{.inspect = {.model = model_of(options.table),
-                                    .tensor = options.table.value_of(*options.tensor)},
-                        .json = is_given(*options.json)};
+  return InspectCommand{
+      .inspect = {.model = options.which.options(options.table, model_of(options.table)),
+                  .tensor = options.table.value_of(*options.tensor)},
+      .json = is_given(*options.json)};
 }
 
 }  // namespace gamma_extract::cli

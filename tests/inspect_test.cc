@@ -51,7 +51,7 @@ class InspectTest : public ::testing::Test {
   }
   static Inspection look_at(const fs::path& path,
                             const std::optional<std::string>& tensor = std::nullopt) {
-    return inspect({.model = path, .tensor = tensor}, StopFlag());
+    return inspect({.model = {.name = path}, .tensor = tensor}, StopFlag());
   }
 
  private:
@@ -249,7 +249,7 @@ TEST_F(InspectTest, StopsWhenItIsAskedTo) {
   write_single({{"a"}});
   StopFlag stop;
   stop.request(SIGINT);
-  EXPECT_THROW(inspect({.model = model(), .tensor = {}}, stop), Stopped);
+  EXPECT_THROW(inspect({.model = {.name = model()}, .tensor = {}}, stop), Stopped);
 }
 
 }  // namespace

@@ -2,12 +2,12 @@
 #define GAMMA_EXTRACT_INSPECT_H_
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "gamma_extract/error.h"
+#include "gamma_extract/model_location.h"
 #include "gamma_extract/safetensors.h"
 #include "gamma_extract/stop.h"
 #include "gamma_extract/unembedding.h"
@@ -22,7 +22,7 @@
 namespace gamma_extract {
 
 struct InspectOptions {
-  std::filesystem::path model;        ///< a directory, or a safetensors file of any name
+  ModelOptions model;                 ///< where it is; of a file, any name will do
   std::optional<std::string> tensor;  ///< nothing: by the rules
 };
 
@@ -57,7 +57,8 @@ struct Inspection {
 };
 
 /// Reads every header of the checkpoint, and nothing else of it. Throws where there is nothing to
-/// list: what Checkpoint throws, among it the rule that a single file breaks; and Stopped.
+/// list: what locate_model and Checkpoint throw, among it the rule that a single file breaks; and
+/// Stopped.
 Inspection inspect(const InspectOptions& options, const StopFlag& stop);
 
 }  // namespace gamma_extract
