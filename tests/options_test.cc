@@ -227,15 +227,15 @@ TEST(OptionsTest, InspectTakesAModel) {
   const auto parsed = [](const Arguments& arguments) {
     return std::get<InspectCommand>(parse(arguments));
   };
-  EXPECT_EQ(parsed({"inspect", "m"}).inspect.model, "m");
+  EXPECT_EQ(parsed({"inspect", "m"}).inspect.model.name, "m");
   EXPECT_EQ(parsed({"inspect", "m"}).inspect.tensor, std::nullopt);
   EXPECT_FALSE(parsed({"inspect", "m"}).json);
-  EXPECT_EQ(parsed({"inspect", "--json", "m", "--tensor", "t"}).inspect.model, "m");
+  EXPECT_EQ(parsed({"inspect", "--json", "m", "--tensor", "t"}).inspect.model.name, "m");
   EXPECT_EQ(parsed({"inspect", "--json", "m", "--tensor", "t"}).inspect.tensor, "t");
   EXPECT_TRUE(parsed({"inspect", "--json", "m", "--tensor", "t"}).json);
-  EXPECT_EQ(parsed({"inspect", "--", "--m"}).inspect.model, "--m");
-  EXPECT_EQ(parsed({"inspect", "inspect"}).inspect.model, "inspect");
-  EXPECT_EQ(command({"--model", "inspect", "--json"}).extract.model, "inspect");
+  EXPECT_EQ(parsed({"inspect", "--", "--m"}).inspect.model.name, "--m");
+  EXPECT_EQ(parsed({"inspect", "inspect"}).inspect.model.name, "inspect");
+  EXPECT_EQ(command({"--model", "inspect", "--json"}).extract.model.name, "inspect");
 }
 
 TEST(OptionsTest, InspectRefusesWhatItDoesNotKnow) {
