@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "missing_weights.h"
 #include "shard_index.h"
 
 namespace gamma_extract {
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
 constexpr const char* config_name = "config.json";
+constexpr const char* incomplete_download = "the download is incomplete, run it again";
 
 // The largest index known has some 10 MB.
 constexpr std::uint64_t max_json_bytes = 64'000'000;
@@ -57,54 +59,42 @@ bool opens_as_directory(const fs::path& path) {
   return fs::is_directory(status);
 }
 
-/// The names in a directory, sorted.
-std::set<std::string> list(const fs::path& directory) {
-  std::set<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error); !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    names.insert(entry->path().filename().string());
+/// What the config says instead of the usual names, if it does.
+std::optional<std::string> weights_named(const fs::path& directory,
+                                         const std::optional<Config>& config,
+                                         const std::string& remedy) {
+  if (!config || !config->transformers_weights) return std::nullopt;
+  const std::string& name = *config->transformers_weights;
+  const std::string file = (directory / config_name).string();
+  if (!stays_inside(name)) {
+    fail(Fault::weights_escape,
+         "{}: transformers_weights is \"{}\", which does not name a file of this directory; do not "
+         "trust this checkpoint",
+         file, name);
   }
-  if (error) {
-    fail(Fault::file_unreadable, "{}: cannot list it: {}; check that you may read it",
-         directory.string(), error.message());
+  if (!name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json")) {
+    fail(Fault::config_invalid,
+         "{}: transformers_weights is \"{}\", which is neither a safetensors file nor an index of "
+         "such files (.safetensors.index.json); correct it",
+         file, name);
   }
-  return names;
+  if (!is_there(directory / name)) {
+    fail(Fault::shard_missing,
+         "{}: no such file, though config.json says that it holds the weights; {}",
+         (directory / name).string(), remedy.empty() ? incomplete_download : remedy);
+  }
+  return name;
 }
 
-bool is_pickle(const std::string& name) {
-  return (name.starts_with("pytorch_model") && name.ends_with(".bin")) || name.ends_with(".pt") ||
-         name.ends_with(".pth");
-}
-
-/// Says what a directory is that holds no checkpoint, as far as its names tell.
-[[noreturn]] void fail_without_weights(const fs::path& directory, const std::string& remedy) {
-  const std::set<std::string> names = list(directory);
-  if (names.contains("adapter_config.json") && !names.contains(config_name)) {
-    fail(Fault::model_empty,
-         "{}: it holds an adapter (adapter_config.json), which has no unembedding matrix of its "
-         "own; give the model that it adapts, or merge the two and save the result",
-         directory.string());
+/// The name of the file that has all tensors, or of the index, relative to the directory. The
+/// config is asked first, as transformers does.
+std::string weights_name(const fs::path& directory, const std::optional<Config>& config,
+                         const std::string& remedy) {
+  if (const auto name = weights_named(directory, config, remedy)) return *name;
+  for (const char* name : {single_name, index_name}) {
+    if (is_there(directory / name)) return name;
   }
-  if (const auto pickle = std::ranges::find_if(names, is_pickle); pickle != names.end()) {
-    fail(Fault::pickle_only,
-         "{}: it holds pickles ({}), which can run any code when they are loaded and are not read "
-         "here; convert them: load the model in transformers and call save_pretrained(DIR)",
-         directory.string(), *pickle);
-  }
-  const auto other = std::ranges::find_if(
-      names, [](const std::string& name) { return name.ends_with(".safetensors"); });
-  if (other != names.end()) {
-    fail(Fault::model_empty,
-         "{}: it holds no safetensors checkpoint, neither {} nor {}, though there is {}; {}, or "
-         "give "
-         "that file and --tensor",
-         directory.string(), single_name, index_name, *other,
-         remedy.empty() ? "download what is missing" : remedy);
-  }
-  fail(Fault::model_empty, "{}: it holds no safetensors checkpoint, neither {} nor {}; {}",
-       directory.string(), single_name, index_name,
-       remedy.empty() ? "give the directory that has one" : remedy);
+  fail_without_weights(directory, remedy);
 }
 
 }  // namespace
@@ -115,15 +105,15 @@ Checkpoint::Checkpoint(fs::path path, std::string remedy)
     only_shard_ = std::make_shared<Shard>(path_);
     return;
   }
-  if (is_there(path_ / single_name)) {
-    only_shard_ = std::make_shared<Shard>(path_ / single_name);
-  } else if (const fs::path index = path_ / index_name; is_there(index)) {
-    weight_map_ =
-        parse_shard_index(read_text(index, max_json_bytes, Fault::index_invalid), index.string());
-  } else {
-    fail_without_weights(path_, remedy_);
-  }
   read_config();
+  weights_name_ = weights_name(path_, config_, remedy_);
+  const fs::path weights = path_ / weights_name_;
+  if (weights_name_.ends_with(".json")) {
+    weight_map_ = parse_shard_index(read_text(weights, max_json_bytes, Fault::index_invalid),
+                                    weights.string());
+  } else {
+    only_shard_ = std::make_shared<Shard>(weights);
+  }
 }
 
 void Checkpoint::read_config() {
@@ -154,7 +144,8 @@ std::vector<std::string_view> Checkpoint::names() const {
 }
 
 std::string Checkpoint::shard_of(std::string_view tensor) const {
-  if (only_shard_) return only_shard_->source.path().filename().string();
+  if (is_file_) return path_.filename().string();
+  if (only_shard_) return weights_name_;
   return weight_map_.find(tensor)->second;
 }
 
@@ -163,17 +154,14 @@ std::shared_ptr<const Shard> Checkpoint::open_shard(std::string_view tensor) con
   const fs::path file = path_ / shard_of(tensor);
   if (!is_there(file)) {
     fail(Fault::shard_missing, "{}: no such file, though {} says that it holds the tensor {}; {}",
-         file.string(), index_name, tensor,
-         remedy_.empty() ? "the download is incomplete, run it again" : remedy_);
+         file.string(), weights_name_, tensor, remedy_.empty() ? incomplete_download : remedy_);
   }
   return std::make_shared<Shard>(file);
 }
 
 std::vector<fs::path> Checkpoint::files() const {
   if (is_file_) return {path_};
-  std::set<fs::path> files = {path_ / config_name};
-  if (only_shard_) files.insert(only_shard_->source.path());
-  if (!only_shard_) files.insert(path_ / index_name);
+  std::set<fs::path> files = {path_ / config_name, path_ / weights_name_};
   for (const auto& [tensor, shard] : weight_map_) files.insert(path_ / shard);
   return {files.begin(), files.end()};
 }

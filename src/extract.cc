@@ -169,6 +169,7 @@ class Run {
     report.tied = plan_.choice().tied;
     report.reason = plan_.choice().reason;
     report.shard = plan_.choice().shard;
+    report.output_scaling = plan_.choice().output_scaling;
     report.source_dtype = safetensors::name(plan_.matrix().tensor.dtype);
     report.vocab_size = plan_.matrix().rows();
     report.hidden_size = plan_.matrix().columns();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "gamma_extract/text.h"
 #include "report_parts.h"
@@ -59,6 +60,16 @@ Json json_of(const std::optional<Check>& check) {
           {"compared", std::move(compared)}};
 }
 
+Json json_of(const OutputScaling& scaling) {
+  if (scaling.empty()) return nullptr;
+  Json json = Json::object();
+  for (const auto& [name, value] : scaling) {
+    if (const auto* text = std::get_if<std::string>(&value)) json[name] = json_of(*text);
+    if (const auto* number = std::get_if<double>(&value)) json[name] = *number;
+  }
+  return json;
+}
+
 // For a person: a column of names, a column of figures.
 
 /// With so many decimals, as the notebook prints it; where that would show zeros alone, or more
@@ -85,6 +96,17 @@ std::string norm_lines(const NormSummary& norms) {
          line("  max norm", figure(norms.max, 4));
 }
 
+std::string words(const OutputScaling& scaling) {
+  std::string text;
+  for (const auto& [name, value] : scaling) {
+    if (!text.empty()) text += ", ";
+    text += name + " ";
+    if (const auto* word = std::get_if<std::string>(&value)) text += printable(*word);
+    if (const auto* number = std::get_if<double>(&value)) text += fmt::format("{:g}", *number);
+  }
+  return text;
+}
+
 std::string source_lines(const Report& report) {
   std::string text = line("model", printable(report.model));
   if (report.revision) text += line("revision", printable(*report.revision));
@@ -93,6 +115,10 @@ std::string source_lines(const Report& report) {
   text += line("shard", printable(report.shard));
   text += line("shape", fmt::format("[{}, {}]", report.vocab_size, report.hidden_size));
   text += line("dtype", report.source_dtype);
+  if (!report.output_scaling.empty()) {
+    text +=
+        line("not included", words(report.output_scaling) + ", which the model applies outside");
+  }
   if (report.nonfinite > 0) text += line("not finite", fmt::format("{} values", report.nonfinite));
   return text;
 }
@@ -181,7 +207,7 @@ std::string json_report(const Report& report) {
                   {"tied", report.tied},
                   {"reason", json_of(report.reason)},
                   {"shard", json_of(report.shard)},
-                  {"output_scaling", nullptr},
+                  {"output_scaling", json_of(report.output_scaling)},
                   {"source_dtype", report.source_dtype},
                   {"vocab_size", report.vocab_size},
                   {"hidden_size", report.hidden_size},

@@ -7,21 +7,15 @@
 #include "json_object.h"
 
 namespace gamma_extract {
-namespace {
-
 using nlohmann::json;
 
-/// Whether `shard` can only name something below the directory, judged by its text: a link may lead
-/// out, as all do in the Hugging Face cache, but whoever made the link decided that. A backslash is
-/// refused since it divides the parts of a path elsewhere, a NUL since it would end the name early.
-bool stays_inside(const std::string& shard) {
-  const std::filesystem::path path(shard);
+bool stays_inside(const std::string& name) {
+  // A backslash divides the parts of a path elsewhere; a NUL would end the name early.
+  const std::filesystem::path path(name);
   return !path.empty() && !path.is_absolute() &&
-         shard.find_first_of(std::string("\\\0", 2)) == std::string::npos &&
+         name.find_first_of(std::string("\\\0", 2)) == std::string::npos &&
          std::ranges::find(path, "..") == path.end();
 }
-
-}  // namespace
 
 WeightMap parse_shard_index(std::string_view text, std::string_view file) {
   const json index = parse_json_object(text, file, Fault::index_invalid, RepeatedKeys::refused);

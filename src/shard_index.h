@@ -17,6 +17,11 @@ namespace gamma_extract {
 /// The file name, relative to the index, of the shard that holds each tensor.
 using WeightMap = std::map<std::string, std::string, std::less<>>;
 
+/// Whether `name` can only name something below the directory of the checkpoint, judged by its
+/// text: a link may lead out, as all do in the Hugging Face cache, but whoever made the link
+/// decided that.
+bool stays_inside(const std::string& name);
+
 /// Parses the text of an index. `file` names it in messages. Throws index_invalid where it is no
 /// JSON object with a `weight_map` from strings to strings, or a key stands twice, and
 /// index_escapes where a shard's name leads out of the checkpoint's directory.

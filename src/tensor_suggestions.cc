@@ -78,4 +78,10 @@ std::string enumerate(const std::vector<std::string_view>& names) {
   return text;
 }
 
+std::string name_one_of(const std::vector<std::string_view>& names) {
+  const std::vector<std::string_view> candidates = matrix_like(names);
+  if (candidates.empty()) return "name the matrix with --tensor";
+  return fmt::format("name the matrix with --tensor, such as {}", enumerate(candidates));
+}
+
 }  // namespace gamma_extract

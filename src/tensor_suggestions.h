@@ -20,6 +20,9 @@ std::vector<std::string_view> close_to(std::string_view wanted,
 /// "a, b, c, d, e and 7 more": at most five of them.
 std::string enumerate(const std::vector<std::string_view>& names);
 
+/// The remedy that always helps: "name the matrix with --tensor, such as " what is matrix_like.
+std::string name_one_of(const std::vector<std::string_view>& names);
+
 }  // namespace gamma_extract
 
 #endif  // GAMMA_EXTRACT_TENSOR_SUGGESTIONS_H_

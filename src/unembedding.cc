@@ -3,36 +3,241 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "gamma_extract/error.h"
+#include "missing_weights.h"
+#include "model_class.h"
+#include "output_bias.h"
+#include "quantised.h"
 #include "tensor_suggestions.h"
+#include "tie.h"
 
 namespace gamma_extract {
 namespace {
 
-using safetensors::Dtype;
-using Names = std::vector<std::string_view>;
+using Names = Family::Names;
 
-/// The remedy that always helps, with the tensors that could be meant.
 std::string name_one(const Checkpoint& checkpoint) {
-  const Names candidates = matrix_like(checkpoint.names());
-  if (candidates.empty()) return "name the matrix with --tensor";
-  return fmt::format("name the matrix with --tensor, such as {}", enumerate(candidates));
+  return name_one_of(checkpoint.names());
 }
+
+bool contains(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// Whether some family has an embedding of that name, or of one that ends so: a bare model's names
+/// lack the prefix.
+bool is_embedding(std::string_view tensor) {
+  const auto ends_so = [&](std::string_view name) {
+    return name == tensor || (tensor.find('.') != std::string_view::npos &&
+                              name.ends_with(fmt::format(".{}", tensor)));
+  };
+  return std::ranges::any_of(common_names().embeddings, ends_so) ||
+         std::ranges::any_of(families(), [&](const Family& family) {
+           return std::ranges::any_of(family.embeddings, ends_so);
+         });
+}
+
+/// The names of a family that the checkpoint has, quantised ones included.
+struct Found {
+  Names heads;
+  Names embeddings;
+};
 
 Names present(const Checkpoint& checkpoint, const Names& names) {
   Names result;
-  std::ranges::copy_if(names, std::back_inserter(result),
-                       [&](std::string_view name) { return checkpoint.has(name); });
+  std::ranges::copy_if(names, std::back_inserter(result), [&](std::string_view name) {
+    return checkpoint.has(name) || quantised(checkpoint, name);
+  });
   return result;
 }
 
-bool is_embedding(std::string_view tensor) {
-  return std::ranges::any_of(families(), [&](const Family& family) {
-    return std::ranges::find(family.embeddings, tensor) != family.embeddings.end();
-  });
+Found present(const Checkpoint& checkpoint, const Family& names) {
+  return {.heads = present(checkpoint, names.heads),
+          .embeddings = present(checkpoint, names.embeddings)};
+}
+
+/// A checkpoint, to be decided by what its config says.
+class Rules {
+ public:
+  Rules(const Checkpoint& checkpoint, const Config& config)
+      : checkpoint_(checkpoint),
+        config_(config),
+        family_(find_family(config.model_type)),
+        names_(family_ == nullptr ? &common_names() : family_),
+        found_(present(checkpoint, *names_)) {
+    if (family_ == nullptr || !found_.heads.empty() || !found_.embeddings.empty()) return;
+    names_ = &common_names();
+    found_ = present(checkpoint, *names_);
+  }
+
+  [[nodiscard]] Choice choose() const {
+    if (config_.model_type.empty()) {
+      fail(Fault::model_type_unsupported, "{}: it has no model_type; {}", config_file(),
+           name_one(checkpoint_));
+    }
+    if (!found_.heads.empty() && !is_for_something_else()) return head();
+    require_language_model();
+    if (found_.embeddings.empty()) fail_without_names();
+    return embedding();
+  }
+
+ private:
+  [[nodiscard]] std::string path() const { return checkpoint_.path().string(); }
+  [[nodiscard]] std::string config_file() const {
+    return (checkpoint_.path() / "config.json").string();
+  }
+
+  /// Of an unknown type, a class of an unknown kind (Wav2Vec2ForCTC) has an lm_head over something
+  /// else than a vocabulary.
+  [[nodiscard]] bool is_for_something_else() const {
+    return family_ == nullptr &&
+           (is_encoder(config_.model_type) || class_of(config_.architectures) == ModelClass::other);
+  }
+
+  [[nodiscard]] Choice head() const {
+    const std::string_view head = only_one(found_.heads);
+    Choice choice = choice_of(head);
+    choice.reason = fmt::format("{} is there", head);
+    const bool tied = tie_of(config_, family_).tied.value_or(false);
+    if (tied && !found_.embeddings.empty() && checkpoint_.has(found_.embeddings.front())) {
+      choice.compare_with = found_.embeddings.front();
+    }
+    return choice;
+  }
+
+  [[nodiscard]] Choice embedding() const {
+    const Tie tie = tie_of(config_, family_);
+    const std::string_view embedding = found_.embeddings.front();
+    if (!tie.tied) {
+      fail(Fault::model_type_unsupported,
+           "{}: there is no {}, the model type {} is not known, and {}, so that nothing says "
+           "whether "
+           "{} stands in for it; if it is meant, --tensor {} takes it",
+           path(), names_->heads.front(), config_.model_type, tie.because, embedding, embedding);
+    }
+    if (!*tie.tied) {
+      fail(
+          Fault::tensor_not_tied,
+          "{}: there is no {}, and {}, so that {} does not stand in for it; if it is meant all the "
+          "same, --tensor {} takes it",
+          path(), names_->heads.front(), tie.because, embedding, embedding);
+    }
+    Choice choice = choice_of(best_embedding());
+    choice.tied = true;
+    choice.reason =
+        fmt::format("{}, and there is no {}", tie.because,
+                    family_ == nullptr ? "head of a common name"
+                                       : fmt::to_string(fmt::join(names_->heads, " or ")));
+    return choice;
+  }
+
+  /// The first, and those that differ from it in nothing but what comes before the module.
+  [[nodiscard]] std::string_view best_embedding() const {
+    const auto module = [](std::string_view name) {
+      const std::size_t end = name.rfind('.');
+      const std::size_t begin = end == 0 ? end : name.rfind('.', end - 1);
+      return name.substr(begin == std::string_view::npos ? 0 : begin + 1);
+    };
+    Names best;
+    std::ranges::copy_if(found_.embeddings, std::back_inserter(best), [&](std::string_view name) {
+      return module(name) == module(found_.embeddings.front());
+    });
+    return only_one(best);
+  }
+
+  /// The one name among `names`, which is not empty.
+  [[nodiscard]] std::string_view only_one(const Names& names) const {
+    if (names.size() > 1) {
+      fail(Fault::tensor_ambiguous,
+           "{}: it holds {}, each of which could be meant; name one with --tensor", path(),
+           fmt::join(names, " and "));
+    }
+    return names.front();
+  }
+
+  [[nodiscard]] Choice choice_of(std::string_view tensor) const {
+    if (const auto found = quantised(checkpoint_, tensor)) {
+      fail(Fault::head_quantised,
+           "{}: {} is quantised by {} ({} is there); give the checkpoint that it was made from, or "
+           "dequantise it and save the result",
+           path(), tensor, config_.quant_method.value_or(std::string(found->scheme)),
+           found->companion);
+    }
+    Choice choice;
+    choice.tensor = tensor;
+    choice.shard = checkpoint_.shard_of(tensor);
+    choice.output_scaling = config_.output_scaling;
+    add_output_bias(checkpoint_, names_->heads, choice.output_scaling);
+    return choice;
+  }
+
+  /// Refuses what has no language-model head, and says what it is.
+  void require_language_model() const {
+    const ModelClass kind = class_of(config_.architectures);
+    const std::string name =
+        config_.architectures.empty() ? config_.model_type : config_.architectures.front();
+    if (kind == ModelClass::classifier) {
+      fail(Fault::model_is_classifier,
+           "{}: it is a classifier or a reward model ({}), whose head is not over the vocabulary; "
+           "give the language model that it was made from, or {}",
+           path(), name, name_one(checkpoint_));
+    }
+    const bool bare = kind == ModelClass::bare;
+    const bool encoder =
+        is_encoder(config_.model_type) && (bare || family_ == nullptr || found_.embeddings.empty());
+    if (encoder || (bare && name.ends_with("EncoderModel"))) {
+      fail(Fault::model_is_encoder,
+           "{}: it is an encoder ({}), which has no language-model head; give a causal language "
+           "model, or {}",
+           path(), name, name_one(checkpoint_));
+    }
+    if (bare) {
+      fail(Fault::model_is_bare,
+           "{}: it is a bare model, as those for embeddings are ({} is a class without a "
+           "language-model head); give the language model that it was made from, or {}",
+           path(), name, name_one(checkpoint_));
+    }
+    if (family_ == nullptr && kind == ModelClass::other) {
+      fail(Fault::model_type_unsupported,
+           "{}: the model type {} is not known, and its class {} is not that of a language model; "
+           "{}",
+           path(), config_.model_type, name, name_one(checkpoint_));
+    }
+  }
+
+  [[noreturn]] void fail_without_names() const {
+    if (family_ == nullptr) {
+      fail(Fault::model_type_unsupported,
+           "{}: the model type {} is not known, and no tensor has a common name of a head; {}",
+           config_file(), config_.model_type, name_one(checkpoint_));
+    }
+    fail(Fault::tensor_missing, "{}: it holds neither {} nor {}; {}", path(),
+         fmt::join(family_->heads, " nor "), fmt::join(family_->embeddings, " nor "),
+         name_one(checkpoint_));
+  }
+
+  const Checkpoint& checkpoint_;
+  const Config& config_;
+  const Family* family_;  // nothing where the type is not known
+  const Family* names_;   // the family, or the common names
+  Found found_;
+};
+
+/// What the rules would know of a tensor that a person names.
+OutputScaling scaling_of_named(const Checkpoint& checkpoint, const std::string& tensor) {
+  OutputScaling scaling;
+  const std::optional<Config>& config = checkpoint.config();
+  const Family* family = config ? find_family(config->model_type) : nullptr;
+  const Family& names = family == nullptr ? common_names() : *family;
+  const bool known = contains(names.heads, tensor) || contains(names.embeddings, tensor);
+  if (known && config) scaling = config->output_scaling;
+  add_output_bias(checkpoint, known ? names.heads : Names{tensor}, scaling);
+  return scaling;
 }
 
 Choice choose_named(const Checkpoint& checkpoint, const std::string& tensor) {
@@ -46,165 +251,32 @@ Choice choose_named(const Checkpoint& checkpoint, const std::string& tensor) {
           .shard = checkpoint.shard_of(tensor),
           .tied = is_embedding(tensor),
           .reason = "named by --tensor",
-          .compare_with = std::nullopt};
+          .compare_with = std::nullopt,
+          .output_scaling = scaling_of_named(checkpoint, tensor)};
 }
 
 const Config& require_config(const Checkpoint& checkpoint) {
+  const std::string path = checkpoint.path().string();
   if (checkpoint.is_file()) {
-    fail(Fault::usage, "{}: it is a file, and nothing says which of its tensors is meant; {}",
-         checkpoint.path().string(), name_one(checkpoint));
+    fail(Fault::usage, "{}: it is a file, and nothing says which of its tensors is meant; {}", path,
+         name_one(checkpoint));
   }
   if (const std::optional<Error>& error = checkpoint.config_error()) throw Error(*error);
   const std::optional<Config>& config = checkpoint.config();
   if (!config) {
+    require_no_adapter(checkpoint.path());
     fail(Fault::config_missing,
-         "{}: it has no config.json, which says what kind of model it is; add it, or {}",
-         checkpoint.path().string(), name_one(checkpoint));
-  }
-  return *config;
-}
-
-const Family& require_family(const Checkpoint& checkpoint, const Config& config) {
-  const std::string file = (checkpoint.path() / "config.json").string();
-  if (config.model_type.empty()) {
-    fail(Fault::model_type_unsupported, "{}: it has no model_type; {}", file, name_one(checkpoint));
-  }
-  const Family* family = find_family(config.model_type);
-  if (family == nullptr) {
-    Names known;
-    for (const Family& each : families()) known.push_back(each.model_type);
-    fail(Fault::model_type_unsupported, "{}: the model type {} is none of those known ({}); {}",
-         file, config.model_type, fmt::join(known, ", "), name_one(checkpoint));
-  }
-  return *family;
-}
-
-/// " (NAME is a class without a language-model head)" where the config's classes all are such.
-std::string headless(const Config& config) {
-  const auto has_head = [](const std::string& name) { return name.ends_with("ForCausalLM"); };
-  const auto& names = config.architectures;
-  if (names.empty() || std::ranges::any_of(names, has_head)) return "";
-  return fmt::format(" ({} is a class without a language-model head)", names.front());
-}
-
-/// The one name among `found`, which is not empty.
-std::string_view only_one(const Checkpoint& checkpoint, const Names& found) {
-  if (found.size() > 1) {
-    fail(Fault::tensor_ambiguous,
-         "{}: it holds {}, each of which could be meant; name one with --tensor",
-         checkpoint.path().string(), fmt::join(found, " and "));
-  }
-  return found.front();
-}
-
-[[noreturn]] void fail_not_tied(const Checkpoint& checkpoint, const Config& config,
-                                const Family& family, std::string_view embedding) {
-  fail(Fault::tensor_not_tied,
-       "{}: there is no {}, and tie_word_embeddings is {}, so that {} does not stand in for it{}; "
-       "if it is meant all the same, --tensor {} takes it",
-       checkpoint.path().string(), family.heads.front(),
-       config.tie_word_embeddings ? "false" : "not set, which means false for this model type",
-       embedding, headless(config), embedding);
-}
-
-Choice choose_head(const Checkpoint& checkpoint, std::string_view head, const Names& embeddings,
-                   bool tied) {
-  Choice choice{.tensor = std::string(head),
-                .shard = checkpoint.shard_of(head),
-                .tied = false,
-                .reason = fmt::format("{} is there", head),
-                .compare_with = std::nullopt};
-  if (tied && !embeddings.empty()) choice.compare_with = embeddings.front();
-  return choice;
-}
-
-Choice choose_by_rules(const Checkpoint& checkpoint, const Config& config, const Family& family) {
-  const Names heads = present(checkpoint, family.heads);
-  const Names embeddings = present(checkpoint, family.embeddings);
-  const bool tied = config.tie_word_embeddings.value_or(family.tied_by_default);
-  if (!heads.empty()) {
-    return choose_head(checkpoint, only_one(checkpoint, heads), embeddings, tied);
-  }
-  if (embeddings.empty()) {
-    fail(Fault::tensor_missing, "{}: it holds neither {} nor {}{}; {}", checkpoint.path().string(),
-         fmt::join(family.heads, " nor "), fmt::join(family.embeddings, " nor "), headless(config),
+         "{}: it has no config.json, which says what kind of model it is; add it, or {}", path,
          name_one(checkpoint));
   }
-  if (!tied) fail_not_tied(checkpoint, config, family, embeddings.front());
-  const std::string_view embedding = only_one(checkpoint, embeddings);
-  return {.tensor = std::string(embedding),
-          .shard = checkpoint.shard_of(embedding),
-          .tied = true,
-          .reason = fmt::format("the config ties it to the input embedding, and there is no {}{}",
-                                fmt::join(family.heads, " or "), headless(config)),
-          .compare_with = std::nullopt};
-}
-
-bool can_be_taken(Dtype dtype) {
-  constexpr std::array<Dtype, 4> dtypes = {Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16};
-  return std::ranges::find(dtypes, dtype) != dtypes.end();
-}
-
-std::string difference(std::uint64_t actual, const char* what, std::uint64_t expected,
-                       const char* key) {
-  return fmt::format("the matrix has {} {}, {} {} than the config's {} {}", actual, what,
-                     actual > expected ? actual - expected : expected - actual,
-                     actual > expected ? "more" : "fewer", key, expected);
+  return *config;
 }
 
 }  // namespace
 
 Choice choose_unembedding(const Checkpoint& checkpoint, const std::optional<std::string>& tensor) {
   if (tensor) return choose_named(checkpoint, *tensor);
-  const Config& config = require_config(checkpoint);
-  return choose_by_rules(checkpoint, config, require_family(checkpoint, config));
-}
-
-StoredMatrix stored_matrix(const Shard& shard, std::string_view name) {
-  const std::string file = shard.source.path().string();
-  std::optional<safetensors::Tensor> tensor = shard.header.find(name);
-  if (!tensor) {
-    fail(Fault::tensor_not_in_shard,
-         "{}: it does not hold the tensor {}, though the index says so; the files are of different "
-         "checkpoints, download them again",
-         file, name);
-  }
-  const auto& shape = tensor->shape;
-  if (shape.size() != 2) {
-    fail(Fault::tensor_not_matrix,
-         "{}: the tensor {} has the shape [{}], which is no matrix (two dimensions); name another "
-         "with --tensor",
-         file, name, fmt::join(shape, ", "));
-  }
-  if (shape[0] == 0 || shape[1] == 0) {
-    fail(Fault::matrix_empty,
-         "{}: the tensor {} has the shape [{}], and a matrix without values has no centroid; name "
-         "another with --tensor",
-         file, name, fmt::join(shape, ", "));
-  }
-  if (!can_be_taken(tensor->dtype)) {
-    fail(Fault::tensor_dtype_unsupported,
-         "{}: the tensor {} has the dtype {}, not F64, F32, F16 or BF16; give a checkpoint that is "
-         "not quantised",
-         file, name, safetensors::name(tensor->dtype));
-  }
-  return {.tensor = std::move(*tensor)};
-}
-
-std::vector<std::string> shape_warnings(const std::optional<Config>& config,
-                                        const StoredMatrix& matrix) {
-  std::vector<std::string> warnings;
-  if (!config) return warnings;
-  if (const auto vocabulary = config->vocab_size; vocabulary && matrix.rows() > *vocabulary) {
-    warnings.push_back(fmt::format("{} rows of padding beyond the config's vocab_size {}",
-                                   matrix.rows() - *vocabulary, *vocabulary));
-  } else if (vocabulary && matrix.rows() < *vocabulary) {
-    warnings.push_back(difference(matrix.rows(), "rows", *vocabulary, "vocab_size"));
-  }
-  if (const auto width = config->hidden_size; width && matrix.columns() != *width) {
-    warnings.push_back(difference(matrix.columns(), "columns", *width, "hidden_size"));
-  }
-  return warnings;
+  return Rules(checkpoint, require_config(checkpoint)).choose();
 }
 
 }  // namespace gamma_extract

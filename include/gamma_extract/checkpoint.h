@@ -17,13 +17,14 @@
 
 /// A checkpoint on disk: which files hold which tensors, and what its config says.
 ///
-/// transformers looks for `model.safetensors`, then for `model.safetensors.index.json`, whose
-/// `weight_map` gives the shard of each tensor, then for pickles, which are refused here. Only the
-/// files that are needed are opened: the index tells all names, a shard is opened when a tensor of
-/// it is asked for.
+/// transformers looks for the file that `transformers_weights` in config.json names; without it,
+/// for `model.safetensors`, then for `model.safetensors.index.json`, whose `weight_map` gives the
+/// shard of each tensor, then for pickles, which are refused here. Only the files that are needed
+/// are opened: the index tells all names, a shard is opened when a tensor of it is asked for.
 ///
-/// `weight_map` comes from a stranger: an entry that is absolute or climbs with `..` is refused on
-/// its text, before any link is followed (a real vulnerability elsewhere: transformers 46913).
+/// `transformers_weights` and `weight_map` come from a stranger: a name that is absolute or climbs
+/// with `..` is refused on its text, before any link is followed (a real vulnerability elsewhere:
+/// transformers 46913).
 namespace gamma_extract {
 
 /// A file of a checkpoint, open, with the header that was read through that very opening: what the
@@ -40,9 +41,10 @@ struct Shard {
 class Checkpoint {
  public:
   /// Opens `path`: a directory that transformers saved into, or one safetensors file.
-  /// Throws model_missing; model_empty or pickle_only, with what the directory holds instead;
-  /// index_invalid, index_escapes; file_unreadable; and, for a single file or `model.safetensors`,
-  /// what opening a Shard throws.
+  /// Throws model_missing; adapter_only, pickle_only, gguf_only or model_empty, with what the
+  /// directory holds instead; weights_escape, shard_missing, config_invalid for
+  /// `transformers_weights`; index_invalid, index_escapes; file_unreadable; and, where one file has
+  /// all tensors, what opening a Shard throws.
   /// `remedy` is what a message advises where a file is missing, if there is something better than
   /// to look again at the directory.
   explicit Checkpoint(std::filesystem::path path, std::string remedy = "");
@@ -79,7 +81,8 @@ class Checkpoint {
   bool is_file_ = false;
   std::optional<Config> config_;
   std::optional<Error> config_error_;
-  std::shared_ptr<const Shard> only_shard_;                     // nothing where there is an index
+  std::string weights_name_;                 // of the only shard or of the index, relative
+  std::shared_ptr<const Shard> only_shard_;  // nothing where there is an index
   std::map<std::string, std::string, std::less<>> weight_map_;  // tensor -> shard, relative
 };
 

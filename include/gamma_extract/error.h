@@ -65,9 +65,16 @@ enum class Fault : std::uint8_t {
 
   // The checkpoint, and which tensor of it is the unembedding matrix (3).
   model_empty,
+  adapter_only,
+  pickle_only,
+  gguf_only,
   config_missing,
   config_invalid,
+  weights_escape,
   model_type_unsupported,
+  model_is_encoder,
+  model_is_classifier,
+  model_is_bare,
   index_invalid,
   index_escapes,
   shard_missing,
@@ -75,10 +82,10 @@ enum class Fault : std::uint8_t {
   tensor_not_in_shard,
   tensor_ambiguous,
   tensor_not_tied,
+  head_quantised,
   tensor_not_matrix,
   tensor_dtype_unsupported,
   matrix_empty,
-  pickle_only,
 
   // The values (3).
   value_nonfinite,

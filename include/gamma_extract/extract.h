@@ -9,6 +9,7 @@
 #include "gamma_extract/check.h"
 #include "gamma_extract/extract_options.h"
 #include "gamma_extract/observer.h"
+#include "gamma_extract/output_scaling.h"
 #include "gamma_extract/statistics.h"
 
 /// The main job: from a checkpoint to three files and a report.
@@ -27,6 +28,7 @@ struct Report {
   bool tied = false;
   std::string reason;
   std::string shard;
+  OutputScaling output_scaling;  ///< what the model applies outside the matrix
   std::string source_dtype;
   std::uint64_t vocab_size = 0;   ///< rows of the matrix
   std::uint64_t hidden_size = 0;  ///< columns of the matrix

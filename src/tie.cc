@@ -1,0 +1,65 @@
+#include "tie.h"
+
+namespace gamma_extract {
+namespace {
+
+constexpr const char* by_config = "the config ties it to the input embedding";
+
+/// By a flag and, where there is none, by a default.
+Tie by_flag(std::optional<bool> flag, bool by_default, const char* name) {
+  if (flag) return {.tied = *flag, .because = *flag ? by_config : std::string(name) + " is false"};
+  if (by_default) {
+    return {
+        .tied = true,
+        .because = "this model type ties it to the input embedding where the config does not say"};
+  }
+  return {.tied = false,
+          .because = std::string(name) + " is not set, which means false for this model type"};
+}
+
+Tie by_inner_flag(const Config& config, const Family& family) {
+  if (!config.text) {
+    return by_flag(config.tie_word_embeddings, family.tied_by_default, "tie_word_embeddings");
+  }
+  const Family* inner = find_family(config.text->model_type);
+  return by_flag(config.text->tie_word_embeddings,
+                 inner == nullptr ? family.tied_by_default : inner->tied_by_default,
+                 "the text config's tie_word_embeddings");
+}
+
+Tie without_family(const Config& config) {
+  const std::optional<bool> outer = config.tie_word_embeddings;
+  const std::optional<bool> inner =
+      config.text ? config.text->tie_word_embeddings : std::optional<bool>();
+  if (!outer && !inner)
+    return {.tied = std::nullopt, .because = "the config has no tie_word_embeddings"};
+  if (outer && inner && *outer != *inner) {
+    return {.tied = std::nullopt, .because = "tie_word_embeddings and the text config's disagree"};
+  }
+  return by_flag(outer ? outer : inner, false, "tie_word_embeddings");
+}
+
+}  // namespace
+
+Tie tie_of(const Config& config, const Family* family) {
+  if (family == nullptr) return without_family(config);
+  const Tie outer =
+      by_flag(config.tie_word_embeddings, family->tied_by_default, "tie_word_embeddings");
+  switch (family->flag) {
+    case TieFlag::outer:
+      return outer;
+    case TieFlag::inner:
+      return by_inner_flag(config, *family);
+    case TieFlag::either: {
+      const Tie inner = by_inner_flag(config, *family);
+      return *inner.tied ? inner : outer;
+    }
+    case TieFlag::always:
+      return {.tied = true, .because = "this model type always ties it to the input embedding"};
+    case TieFlag::never:
+      break;
+  }
+  return {.tied = false, .because = "this model type never ties it to the input embedding"};
+}
+
+}  // namespace gamma_extract
