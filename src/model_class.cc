@@ -8,9 +8,14 @@ namespace gamma_extract {
 namespace {
 
 ModelClass class_of(std::string_view name) {
-  constexpr std::array language_models{
-      "LMHead",         "ForCausalLM",       "ForMaskedLM",
-      "ForPreTraining", "GenerationDecoder", "ForConditionalGeneration"};
+  constexpr std::array language_models{"LMHead",
+                                       "ForCausalLM",
+                                       "ForMaskedLM",
+                                       "ForPreTraining",
+                                       "GenerationDecoder",
+                                       "ForConditionalGeneration",
+                                       "EncoderDecoderModel",
+                                       "MTModel"};
   constexpr std::array classifiers{"Classification", "QuestionAnswering", "MultipleChoice",
                                    "NextSentence",   "Regression",        "Reward"};
   constexpr std::array bare{"Model", "Encoder", "Decoder"};

@@ -17,26 +17,24 @@ Tie by_flag(std::optional<bool> flag, bool by_default, const char* name) {
           .because = std::string(name) + " is not set, which means false for this model type"};
 }
 
+/// The inner model is tied as its own type would be.
 Tie by_inner_flag(const Config& config, const Family& family) {
-  if (!config.text) {
-    return by_flag(config.tie_word_embeddings, family.tied_by_default, "tie_word_embeddings");
-  }
-  const Family* inner = find_family(config.text->model_type);
-  return by_flag(config.text->tie_word_embeddings,
-                 inner == nullptr ? family.tied_by_default : inner->tied_by_default,
-                 "the text config's tie_word_embeddings");
+  const Config& text = config.text ? *config.text : config;
+  const Family* inner = config.text ? find_family(text.model_type) : nullptr;
+  if (inner != nullptr) return tie_of(text, inner);
+  return by_flag(text.tie_word_embeddings, family.tied_by_default, "tie_word_embeddings");
 }
 
+/// Which flag counts is not known; what an inner one says alone has no effect in most types.
 Tie without_family(const Config& config) {
   const std::optional<bool> outer = config.tie_word_embeddings;
   const std::optional<bool> inner =
       config.text ? config.text->tie_word_embeddings : std::optional<bool>();
-  if (!outer && !inner)
-    return {.tied = std::nullopt, .because = "the config has no tie_word_embeddings"};
-  if (outer && inner && *outer != *inner) {
+  if (!outer) return {.tied = std::nullopt, .because = "the config has no tie_word_embeddings"};
+  if (inner && *outer != *inner) {
     return {.tied = std::nullopt, .because = "tie_word_embeddings and the text config's disagree"};
   }
-  return by_flag(outer ? outer : inner, false, "tie_word_embeddings");
+  return by_flag(outer, false, "tie_word_embeddings");
 }
 
 }  // namespace
