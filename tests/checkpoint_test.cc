@@ -195,10 +195,54 @@ TEST(CheckpointTest, AnAdapterIsToldFromAModel) {
   write_file(directory / "adapter_config.json", "{}");
   write_file(directory / "adapter_model.bin", "");
   write_file(directory / "training_args.pt", "");
-  EXPECT_FAULT(Checkpoint{directory.path()}, model_empty);
+  EXPECT_FAULT(Checkpoint{directory.path()}, adapter_only);
   EXPECT_THAT(refusal(directory.path()), HasSubstr("adapter"));
   write_file(directory / "config.json", "{}");
   EXPECT_FAULT(Checkpoint{directory.path()}, pickle_only);
+}
+
+TEST(CheckpointTest, GgufFilesAreRefused) {
+  const TemporaryDirectory directory;
+  write_file(directory / "model-q4_k_m.gguf", "");
+  EXPECT_FAULT(Checkpoint{directory.path()}, gguf_only);
+  EXPECT_THAT(refusal(directory.path()), HasSubstr("model-q4_k_m.gguf"));
+}
+
+TEST(CheckpointTest, TheConfigMayNameTheFile) {
+  const TemporaryDirectory directory;
+  write_safetensors(directory / "model.safetensors", {{"a"}});
+  write_safetensors(directory / "sub" / "other.safetensors", {{"b"}});
+  write_file(directory / "config.json", R"({"transformers_weights": "sub/other.safetensors"})");
+  const Checkpoint checkpoint(directory.path());
+  EXPECT_THAT(checkpoint.names(), UnorderedElementsAre("b"));
+  EXPECT_EQ(checkpoint.shard_of("b"), "sub/other.safetensors");
+  EXPECT_THAT(checkpoint.files(),
+              UnorderedElementsAre(directory / "config.json", directory / "sub/other.safetensors"));
+}
+
+TEST(CheckpointTest, TheConfigMayNameTheIndex) {
+  const TemporaryDirectory directory;
+  write_safetensors(directory / "model.safetensors", {{"a"}});
+  write_file(directory / "other.safetensors.index.json", R"({"weight_map": {"b": "1"}})");
+  write_file(directory / "config.json",
+             R"({"transformers_weights": "other.safetensors.index.json"})");
+  EXPECT_THAT(Checkpoint(directory.path()).names(), UnorderedElementsAre("b"));
+}
+
+TEST(CheckpointTest, TheConfigMustNameAFileOfTheDirectory) {
+  const TemporaryDirectory directory;
+  write_safetensors(directory / "model.safetensors", {{"a"}});
+  for (const char* name : {"../other.safetensors", "/other.safetensors", "sub/../../a.safetensors",
+                           "", "a\\\\b.safetensors"}) {
+    write_file(directory / "config.json",
+               R"({"transformers_weights": ")" + std::string(name) + "\"}");
+    EXPECT_FAULT(Checkpoint{directory.path()}, weights_escape);
+  }
+  EXPECT_THAT(refusal(directory.path()), HasSubstr("do not trust"));
+  write_file(directory / "config.json", R"({"transformers_weights": "adapter_model.bin"})");
+  EXPECT_FAULT(Checkpoint{directory.path()}, config_invalid);
+  write_file(directory / "config.json", R"({"transformers_weights": "missing.safetensors"})");
+  EXPECT_FAULT(Checkpoint{directory.path()}, shard_missing);
 }
 
 TEST(CheckpointTest, AnEmptyDirectorySaysWhatWasLookedFor) {

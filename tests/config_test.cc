@@ -41,6 +41,72 @@ TEST(ConfigTest, AbsentAndNullAreTheSame) {
   }
 }
 
+TEST(ConfigTest, HoldsTheTextModelsConfig) {
+  for (const char* key : {"text_config", "llm_config", "language_config", "decoder"}) {
+    const Config config = parse(R"({"model_type": "llava", "vocab_size": 1, ")" + std::string(key) +
+                                R"(": {"model_type": "qwen2", "tie_word_embeddings": true,
+                                       "vocab_size": 7, "hidden_size": 4}})");
+    ASSERT_NE(config.text, nullptr) << key;
+    EXPECT_EQ(config.text->model_type, "qwen2");
+    EXPECT_EQ(config.text->tie_word_embeddings, true);
+    EXPECT_EQ(config.text->vocab_size, 7U);
+    EXPECT_EQ(config.text->hidden_size, 4U);
+    EXPECT_EQ(config.vocab_size, 1U);
+    EXPECT_FALSE(config.tie_word_embeddings.has_value());
+  }
+  EXPECT_EQ(parse(R"({"thinker_config": {"text_config": {"vocab_size": 7}}})").text->vocab_size,
+            7U);
+  EXPECT_EQ(parse(R"({"decoder": true})").text, nullptr);
+  EXPECT_FAULT(parse(R"({"text_config": {"vocab_size": "7"}})"), config_invalid);
+}
+
+TEST(ConfigTest, TheHeadsWidthHasManyNames) {
+  EXPECT_EQ(parse(R"({"d_model": 8})").hidden_size, 8U);
+  EXPECT_EQ(parse(R"({"n_embd": 8})").hidden_size, 8U);
+  EXPECT_EQ(parse(R"({"hidden_size": 16, "word_embed_proj_dim": 8})").hidden_size, 8U);
+}
+
+TEST(ConfigTest, HoldsWhatIsAppliedOutsideTheMatrix) {
+  const auto scaling = [](std::string_view text) { return parse(text).output_scaling; };
+  EXPECT_EQ(scaling(R"({"logit_scale": 0.0625})"), (OutputScaling{{"logit_scale", 0.0625}}));
+  EXPECT_EQ(scaling(R"({"logits_scaling": 8})"), (OutputScaling{{"logits_scaling", 8.0}}));
+  EXPECT_EQ(scaling(R"({"final_logit_softcapping": 30.0, "lm_head_multiplier": 2})"),
+            (OutputScaling{{"final_logit_softcapping", 30.0}, {"lm_head_multiplier", 2.0}}));
+  EXPECT_THAT(scaling(R"({"final_logit_softcapping": null})"), IsEmpty());
+  EXPECT_EQ(scaling(R"({"logit_scale": "inv_sqrt_d_model"})"),
+            (OutputScaling{{"logit_scale", "inv_sqrt_d_model"}}));
+  EXPECT_EQ(scaling(R"({"text_config": {"final_logit_softcapping": 30.0}})"),
+            (OutputScaling{{"final_logit_softcapping", 30.0}}));
+  EXPECT_FAULT(parse(R"({"logit_scale": []})"), config_invalid);
+}
+
+TEST(ConfigTest, T5IsScaledByItsWidth) {
+  const auto scaling = [](const std::string& rest) {
+    return parse(R"({"model_type": "t5", "d_model": 64)" + rest + "}").output_scaling;
+  };
+  const OutputScaling scaled{{"d_model^-0.5", 0.125}};
+  EXPECT_EQ(scaling(""), scaled);
+  EXPECT_EQ(scaling(R"(, "tie_word_embeddings": true)"), scaled);
+  EXPECT_THAT(scaling(R"(, "tie_word_embeddings": false)"), IsEmpty());
+  EXPECT_THAT(scaling(R"(, "tie_word_embeddings": true, "scale_decoder_outputs": false)"),
+              IsEmpty());
+  EXPECT_EQ(scaling(R"(, "tie_word_embeddings": false, "scale_decoder_outputs": true)"), scaled);
+  EXPECT_THAT(parse(R"({"model_type": "mt5", "d_model": 64})").output_scaling, IsEmpty());
+}
+
+TEST(ConfigTest, Lfm2HasTheFlagUnderAnotherName) {
+  EXPECT_EQ(parse(R"({"model_type": "lfm2", "tie_embedding": false, "tie_word_embeddings": true})")
+                .tie_word_embeddings,
+            false);
+  EXPECT_FALSE(
+      parse(R"({"model_type": "llama", "tie_embedding": true})").tie_word_embeddings.has_value());
+}
+
+TEST(ConfigTest, HoldsWhoQuantisedIt) {
+  EXPECT_EQ(parse(R"({"quantization_config": {"quant_method": "gptq"}})").quant_method, "gptq");
+  EXPECT_FALSE(parse("{}").quant_method.has_value());
+}
+
 TEST(ConfigTest, TheLastOfEqualKeysCounts) {
   EXPECT_EQ(parse(R"({"model_type": "llama", "model_type": "qwen3"})").model_type, "qwen3");
 }

@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "expect_fault.h"
@@ -103,12 +104,26 @@ TEST(UnembeddingTest, HeadOnly) {
 }
 
 TEST(UnembeddingTest, NeitherHeadNorEmbedding) {
-  const SmallCheckpoint checkpoint(tied, {"output.weight", "tok_embeddings.weight", "norm.weight"});
+  const SmallCheckpoint checkpoint(tied, {"a.wte.weight", "norm.weight"});
   EXPECT_FAULT(checkpoint.choose(), tensor_missing);
-  EXPECT_THAT(checkpoint.refusal(),
-              HasSubstr("--tensor, such as output.weight, tok_embeddings.weight"));
+  EXPECT_THAT(checkpoint.refusal(), HasSubstr("--tensor, such as a.wte.weight"));
   EXPECT_THAT(SmallCheckpoint(tied, {"norm.weight"}).refusal(),
               AllOf(HasSubstr("--tensor"), Not(HasSubstr("such as"))));
+}
+
+TEST(UnembeddingTest, OriginalFormats) {
+  const std::string original = "tok_embeddings.weight";
+  for (const char* name : {"output.weight", "output_layer.weight", "head.weight"}) {
+    EXPECT_EQ(SmallCheckpoint(not_tied, {original, name}).choose().tensor, name);
+    EXPECT_EQ(SmallCheckpoint(R"({"model_type": "x"})", {original, name}).choose().tensor, name);
+  }
+  EXPECT_EQ(SmallCheckpoint(tied, {original}).choose().tensor, original);
+  EXPECT_FAULT(SmallCheckpoint(not_tied, {original}).choose(), tensor_not_tied);
+  EXPECT_FAULT(SmallCheckpoint(not_tied, {"output.weight", "head.weight"}).choose(),
+               tensor_ambiguous);
+  // The names of the family come first.
+  EXPECT_EQ(SmallCheckpoint(tied, {original, "output.weight", embedding}).choose().tensor,
+            embedding);
 }
 
 TEST(UnembeddingTest, AFlatEmbedding) {
@@ -125,31 +140,79 @@ TEST(UnembeddingTest, TwoEmbeddingsAreAmbiguous) {
   EXPECT_EQ(SmallCheckpoint(tied, {embedding, flat_embedding, head}).choose().tensor, head);
 }
 
-TEST(UnembeddingTest, EveryFamilyKnown) {
-  for (const char* type : {"llama", "mistral", "qwen2", "qwen3", "qwen3_moe"}) {
-    const std::string config = R"({"model_type": ")" + std::string(type) + "\"";
-    EXPECT_EQ(SmallCheckpoint(config + "}", {embedding, head}).choose().tensor, head);
-    EXPECT_FAULT(SmallCheckpoint(config + "}", {embedding}).choose(), tensor_not_tied);
-    EXPECT_EQ(
-        SmallCheckpoint(config + R"(, "tie_word_embeddings": true})", {embedding}).choose().tensor,
-        embedding);
-  }
-  EXPECT_TRUE(std::is_sorted(
-      families().begin(), families().end(),
-      [](const Family& left, const Family& right) { return left.model_type < right.model_type; }));
+TEST(UnembeddingTest, TwoHeadsAreAmbiguous) {
+  const SmallCheckpoint checkpoint(R"({"model_type": "llava"})",
+                                   {head, "language_model.lm_head.weight", embedding});
+  EXPECT_FAULT(checkpoint.choose(), tensor_ambiguous);
+  EXPECT_THAT(checkpoint.refusal(), HasSubstr("lm_head.weight and language_model.lm_head.weight"));
 }
 
-TEST(UnembeddingTest, OtherModelTypesAreRefusedWithCandidates) {
-  for (const char* config : {R"({"model_type": "gpt2"})", R"({"model_type": "Qwen3"})", "{}"}) {
-    const SmallCheckpoint checkpoint(config, {"transformer.wte.weight", "transformer.wpe.weight"});
-    EXPECT_FAULT(checkpoint.choose(), model_type_unsupported);
-    EXPECT_THAT(checkpoint.refusal(), AllOf(HasSubstr("--tensor, such as transformer.wte.weight"),
-                                            Not(HasSubstr("wpe"))));
+TEST(UnembeddingTest, OfDifferentModulesTheBestEmbeddingIsTaken) {
+  const SmallCheckpoint bart(R"({"model_type": "bart"})",
+                             {"model.decoder.embed_tokens.weight", "model.shared.weight"});
+  EXPECT_EQ(bart.choose().tensor, "model.shared.weight");
+  const SmallCheckpoint decoder(R"({"model_type": "bart"})", {"model.decoder.embed_tokens.weight"});
+  EXPECT_EQ(decoder.choose().tensor, "model.decoder.embed_tokens.weight");
+}
+
+TEST(UnembeddingTest, TheDefaultOfTheFamilyIsTold) {
+  const Choice choice =
+      SmallCheckpoint(R"({"model_type": "gpt2"})", {"transformer.wte.weight"}).choose();
+  EXPECT_EQ(choice.tensor, "transformer.wte.weight");
+  EXPECT_TRUE(choice.tied);
+  EXPECT_EQ(choice.reason,
+            "this model type ties it to the input embedding where the config does not say, and "
+            "there is no lm_head.weight");
+}
+
+TEST(UnembeddingTest, AnUnknownModelTypeIsTakenByItsHead) {
+  for (const char* config :
+       {R"({"model_type": "x"})", R"({"model_type": "Qwen3", "tie_word_embeddings": true})",
+        R"({"model_type": "x", "architectures": ["XForCausalLM"]})"}) {
+    const Choice choice = SmallCheckpoint(config, {head, embedding}).choose();
+    EXPECT_EQ(choice.tensor, head);
+    EXPECT_FALSE(choice.tied);
   }
+  EXPECT_FAULT(SmallCheckpoint(R"({"model_type": "x"})", {head, "embed_out.weight"}).choose(),
+               tensor_ambiguous);
+}
+
+TEST(UnembeddingTest, AnUnknownModelTypeIsTakenByItsEmbeddingIfTheFlagSaysSo) {
+  const SmallCheckpoint flagged(R"({"model_type": "x", "tie_word_embeddings": true})", {embedding});
+  EXPECT_EQ(flagged.choose().tensor, embedding);
+  EXPECT_TRUE(flagged.choose().tied);
+  const SmallCheckpoint silent(R"({"model_type": "x"})", {embedding});
+  EXPECT_FAULT(silent.choose(), model_type_unsupported);
+  EXPECT_THAT(silent.refusal(),
+              AllOf(HasSubstr("model type x"), HasSubstr("--tensor model.embed_tokens.weight")));
+  EXPECT_FAULT(
+      SmallCheckpoint(R"({"model_type": "x", "tie_word_embeddings": false})", {embedding}).choose(),
+      tensor_not_tied);
+}
+
+TEST(UnembeddingTest, AnUnknownModelTypeWithoutACommonNameIsRefused) {
+  const SmallCheckpoint checkpoint(R"({"model_type": "x"})", {"a.wte.weight", "a.wpe.weight"});
+  EXPECT_FAULT(checkpoint.choose(), model_type_unsupported);
+  EXPECT_THAT(checkpoint.refusal(),
+              AllOf(HasSubstr("--tensor, such as a.wte.weight"), Not(HasSubstr("wpe"))));
+}
+
+TEST(UnembeddingTest, TheHeadOfAnotherKindOfModelIsNotTaken) {
+  const SmallCheckpoint speech(R"({"model_type": "wav2vec2", "architectures": ["Wav2Vec2ForCTC"]})",
+                               {head});
+  EXPECT_FAULT(speech.choose(), model_type_unsupported);
+  EXPECT_THAT(speech.refusal(), HasSubstr("Wav2Vec2ForCTC"));
+  const SmallCheckpoint masked(
+      R"({"model_type": "longformer", "architectures": ["LongformerForMaskedLM"]})", {head});
+  EXPECT_FAULT(masked.choose(), model_is_encoder);
 }
 
 TEST(UnembeddingTest, AMissingModelTypeIsTold) {
-  EXPECT_THAT(SmallCheckpoint("{}", {embedding}).refusal(), HasSubstr("has no model_type"));
+  for (const char* name : {embedding, head}) {
+    const SmallCheckpoint checkpoint("{}", {name});
+    EXPECT_FAULT(checkpoint.choose(), model_type_unsupported);
+    EXPECT_THAT(checkpoint.refusal(), HasSubstr("has no model_type"));
+  }
 }
 
 TEST(UnembeddingTest, WithoutAConfig) {
@@ -158,25 +221,121 @@ TEST(UnembeddingTest, WithoutAConfig) {
   EXPECT_THAT(checkpoint.refusal(), HasSubstr("--tensor, such as model.embed_tokens.weight"));
 }
 
+TEST(UnembeddingTest, AnAdapterWithAModelsFileIsTold) {
+  const TemporaryDirectory directory;
+  write_safetensors(directory / "model.safetensors", {{head}});
+  write_file(directory / "adapter_config.json", "{}");
+  const Checkpoint checkpoint(directory.path());
+  EXPECT_FAULT(choose_unembedding(checkpoint, std::nullopt), adapter_only);
+  EXPECT_EQ(choose_unembedding(checkpoint, head).tensor, head);
+}
+
 TEST(UnembeddingTest, WithAnInvalidConfig) {
   EXPECT_FAULT(SmallCheckpoint("{", {embedding, head}).choose(), config_invalid);
 }
 
-TEST(UnembeddingTest, AClassWithoutAHeadIsTold) {
-  const auto config = [](const std::string& name, const char* flag) {
-    return R"({"model_type": "qwen2", "architectures": [")" + name +
-           R"("], "tie_word_embeddings": )" + flag + "}";
-  };
-  for (const char* name : {"Qwen2ForTokenClassification", "Qwen2Model"}) {
-    const auto told = HasSubstr(std::string(name) + " is a class without a language-model head");
-    EXPECT_THAT(SmallCheckpoint(config(name, "false"), {embedding}).refusal(), told);
-    EXPECT_THAT(SmallCheckpoint(config(name, "true"), {"norm.weight"}).refusal(), told);
-    const Choice choice = SmallCheckpoint(config(name, "true"), {flat_embedding}).choose();
-    EXPECT_EQ(choice.tensor, flat_embedding);
-    EXPECT_THAT(choice.reason, told);
+std::string config_of_class(const std::string& model_type, const std::string& name) {
+  return R"({"model_type": ")" + model_type + R"(", "architectures": [")" + name +
+         R"("], "tie_word_embeddings": true})";
+}
+
+TEST(UnembeddingTest, ARewardModelIsRefused) {
+  for (const char* name : {"Qwen2ForSequenceClassification", "Qwen2ForTokenClassification",
+                           "Qwen2ForRewardModel", "Qwen2ForQuestionAnswering"}) {
+    const SmallCheckpoint checkpoint(config_of_class("qwen2", name), {embedding, "score.weight"});
+    EXPECT_FAULT(checkpoint.choose(), model_is_classifier);
+    EXPECT_THAT(checkpoint.refusal(),
+                AllOf(HasSubstr(name), HasSubstr("--tensor, such as model.embed_tokens.weight")));
   }
-  EXPECT_THAT(SmallCheckpoint(config("Qwen2ForCausalLM", "false"), {embedding}).refusal(),
-              Not(HasSubstr("class without")));
+}
+
+TEST(UnembeddingTest, ABareModelIsRefused) {
+  for (const char* type : {"qwen2", "x"}) {
+    const SmallCheckpoint checkpoint(config_of_class(type, "Qwen2Model"), {flat_embedding});
+    EXPECT_FAULT(checkpoint.choose(), model_is_bare);
+    EXPECT_THAT(checkpoint.refusal(),
+                AllOf(HasSubstr("Qwen2Model"), HasSubstr("--tensor, such as embed_tokens.weight")));
+  }
+  EXPECT_FAULT(SmallCheckpoint(config_of_class("qwen2", "Qwen2Model"), {"norm.weight"}).choose(),
+               model_is_bare);
+}
+
+TEST(UnembeddingTest, AnEncoderIsRefused) {
+  const std::string name = "embeddings.word_embeddings.weight";
+  const SmallCheckpoint checkpoint(config_of_class("bert", "BertModel"), {name});
+  EXPECT_FAULT(checkpoint.choose(), model_is_encoder);
+  EXPECT_THAT(checkpoint.refusal(), AllOf(HasSubstr("BertModel"), HasSubstr(name)));
+  EXPECT_TRUE(checkpoint.choose(name).tied);
+  EXPECT_FAULT(SmallCheckpoint(R"({"model_type": "bert"})", {name}).choose(), model_is_encoder);
+  EXPECT_FAULT(SmallCheckpoint(config_of_class("bert", "BertModel"), {"bert." + name}).choose(),
+               model_is_encoder);
+  EXPECT_FAULT(SmallCheckpoint(config_of_class("t5", "T5EncoderModel"), {"shared.weight"}).choose(),
+               model_is_encoder);
+  EXPECT_FAULT(
+      SmallCheckpoint(config_of_class("distilbert", "DistilBertForMaskedLM"), {name}).choose(),
+      model_is_encoder);
+  // bert has a class with a causal head.
+  EXPECT_EQ(
+      SmallCheckpoint(config_of_class("bert", "BertForMaskedLM"), {"bert." + name}).choose().tensor,
+      "bert." + name);
+}
+
+TEST(UnembeddingTest, AHeadCountsWhateverTheClass) {
+  for (const char* name : {"Qwen2Model", "Qwen2ForSequenceClassification"}) {
+    EXPECT_EQ(SmallCheckpoint(config_of_class("qwen2", name), {embedding, head}).choose().tensor,
+              head);
+  }
+}
+
+TEST(UnembeddingTest, AQuantisedHeadIsRefusedByTheNameOfItsScheme) {
+  for (const auto& [companion, scheme] :
+       std::vector<std::pair<std::string, std::string>>{{"lm_head.qweight", "GPTQ or AWQ"},
+                                                        {"lm_head.weight_scale_inv", "FP8"},
+                                                        {"lm_head.weight.absmax", "bitsandbytes"},
+                                                        {"lm_head.SCB", "bitsandbytes"},
+                                                        {"lm_head.weight_packed", "compressed"}}) {
+    for (const bool weight_is_there : {false, true}) {
+      std::vector<std::string> names = {embedding, companion};
+      if (weight_is_there) names.emplace_back(head);
+      const SmallCheckpoint checkpoint(tied, names);
+      EXPECT_FAULT(checkpoint.choose(), head_quantised);
+      EXPECT_THAT(checkpoint.refusal(), AllOf(HasSubstr(scheme), HasSubstr(companion)));
+    }
+  }
+  EXPECT_FAULT(SmallCheckpoint(tied, {embedding, "model.embed_tokens.scales"}).choose(),
+               head_quantised);
+  EXPECT_EQ(SmallCheckpoint(not_tied, {head, "model.embed_tokens.qweight"}).choose().tensor, head);
+  EXPECT_EQ(SmallCheckpoint(tied, {embedding, "lm_head.qweight"}).choose(embedding).tensor,
+            embedding);
+  const SmallCheckpoint named(
+      R"({"model_type": "qwen3", "quantization_config": {"quant_method": "awq"}})",
+      {"lm_head.qweight"});
+  EXPECT_THAT(named.refusal(), HasSubstr("quantised by awq"));
+}
+
+TEST(UnembeddingTest, WhatIsAppliedOutsideIsRecorded) {
+  const std::string config = R"({"model_type": "phi", "logit_scale": 0.5})";
+  const OutputScaling scaling{{"logit_scale", 0.5}, {"bias", "lm_head.bias"}};
+  const SmallCheckpoint checkpoint(config, {head, "lm_head.bias", embedding, "a"});
+  EXPECT_EQ(checkpoint.choose().output_scaling, scaling);
+  EXPECT_EQ(checkpoint.choose(embedding).output_scaling, scaling);
+  EXPECT_THAT(checkpoint.choose("a").output_scaling, IsEmpty());
+  EXPECT_THAT(SmallCheckpoint(tied, {head}).choose().output_scaling, IsEmpty());
+  const SmallCheckpoint alone("", {head, "lm_head.bias"});
+  EXPECT_EQ(alone.choose(head).output_scaling, (OutputScaling{{"bias", "lm_head.bias"}}));
+}
+
+TEST(UnembeddingTest, TheBiasOfATiedHeadIsFound) {
+  const auto bias = [](const std::string& type, const std::string& name, const std::string& bias) {
+    return SmallCheckpoint(R"({"model_type": ")" + type + "\"}", {name, bias})
+        .choose()
+        .output_scaling;
+  };
+  const std::string bert = "bert.embeddings.word_embeddings.weight";
+  EXPECT_EQ(bias("bert", bert, "cls.predictions.bias"),
+            (OutputScaling{{"bias", "cls.predictions.bias"}}));
+  EXPECT_EQ(bias("bart", "model.shared.weight", "final_logits_bias"),
+            (OutputScaling{{"bias", "final_logits_bias"}}));
 }
 
 TEST(UnembeddingTest, TheTensorNamedIsTaken) {
@@ -295,6 +454,17 @@ TEST(ShapeWarningsTest, NoneWhereTheConfigAgreesOrIsSilent) {
 
 TEST(ShapeWarningsTest, PaddingRows) {
   EXPECT_THAT(warnings(7, 4), ElementsAre("3 rows of padding beyond the config's vocab_size 7"));
+}
+
+TEST(ShapeWarningsTest, TheTextModelsConfigCounts) {
+  Config text;
+  text.vocab_size = 7;
+  Config config;
+  config.vocab_size = 100;
+  config.hidden_size = 4;
+  config.text = std::make_shared<const Config>(text);
+  EXPECT_THAT(shape_warnings(config, {.tensor = {.name = "a", .shape = {10, 4}}}),
+              ElementsAre("3 rows of padding beyond the config's vocab_size 7"));
 }
 
 TEST(ShapeWarningsTest, OtherDifferences) {
