@@ -103,11 +103,19 @@ class Rules {
     const std::string_view head = only_one(found_.heads);
     Choice choice = choice_of(head);
     choice.reason = fmt::format("{} is there", head);
-    const bool tied = tie_of(config_, family_).tied.value_or(false);
-    if (tied && !found_.embeddings.empty() && checkpoint_.has(found_.embeddings.front())) {
+    if (is_said_to_be_tied() && !found_.embeddings.empty() &&
+        checkpoint_.has(found_.embeddings.front())) {
       choice.compare_with = found_.embeddings.front();
     }
     return choice;
+  }
+
+  /// Whether a head and an embedding should be equal. The types that are always tied have published
+  /// checkpoints whose flag is false, with a head of its own, and that is heeded.
+  [[nodiscard]] bool is_said_to_be_tied() const {
+    const bool always = family_ != nullptr && family_->flag == TieFlag::always;
+    if (always && !config_.tie_word_embeddings.value_or(true)) return false;
+    return tie_of(config_, family_).tied.value_or(false);
   }
 
   [[nodiscard]] Choice embedding() const {

@@ -77,6 +77,17 @@ TEST(UnembeddingTest, HeadAndEmbeddingTied) {
   EXPECT_EQ(choice.compare_with, embedding);
 }
 
+TEST(UnembeddingTest, AHeadOfT5IsComparedUnlessTheFlagIsFalse) {
+  const auto compared = [](const std::string& flag) {
+    return SmallCheckpoint(R"({"model_type": "t5")" + flag + "}", {"shared.weight", head})
+        .choose()
+        .compare_with;
+  };
+  EXPECT_EQ(compared(""), "shared.weight");
+  EXPECT_EQ(compared(R"(, "tie_word_embeddings": true)"), "shared.weight");
+  EXPECT_EQ(compared(R"(, "tie_word_embeddings": false)"), std::nullopt);
+}
+
 TEST(UnembeddingTest, EmbeddingOnlyTied) {
   const Choice choice = SmallCheckpoint(tied, {embedding, "model.norm.weight"}).choose();
   EXPECT_EQ(choice.tensor, embedding);
