@@ -4,8 +4,9 @@
 
 namespace gamma_extract {
 
-void add_output_bias(const Checkpoint& checkpoint, const std::vector<std::string_view>& heads,
-                     OutputScaling& scaling) {
+void add_output_bias(const Checkpoint& checkpoint, std::string_view model_type,
+                     const std::vector<std::string_view>& heads, OutputScaling& scaling) {
+  if (model_type == "reformer") return;
   std::vector<std::string> names;
   for (const std::string_view head : heads) {
     const std::string module(head.substr(0, head.rfind('.')));

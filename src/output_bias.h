@@ -12,9 +12,9 @@ namespace gamma_extract {
 
 /// Appends "bias" with its tensor's name, if the checkpoint has one beside a head of these names
 /// (`lm_head.bias`), where bert and its like keep it (`cls.predictions.bias`), or bart and its like
-/// (`final_logits_bias`).
-void add_output_bias(const Checkpoint& checkpoint, const std::vector<std::string_view>& heads,
-                     OutputScaling& scaling);
+/// (`final_logits_bias`). reformer stores a bias that it does not apply.
+void add_output_bias(const Checkpoint& checkpoint, std::string_view model_type,
+                     const std::vector<std::string_view>& heads, OutputScaling& scaling);
 
 }  // namespace gamma_extract
 

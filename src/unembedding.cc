@@ -180,7 +180,7 @@ class Rules {
     choice.tensor = tensor;
     choice.shard = checkpoint_.shard_of(tensor);
     choice.output_scaling = config_.output_scaling;
-    add_output_bias(checkpoint_, names_->heads, choice.output_scaling);
+    add_output_bias(checkpoint_, config_.model_type, names_->heads, choice.output_scaling);
     return choice;
   }
 
@@ -244,7 +244,8 @@ OutputScaling scaling_of_named(const Checkpoint& checkpoint, const std::string& 
   const Family& names = family == nullptr ? common_names() : *family;
   const bool known = contains(names.heads, tensor) || contains(names.embeddings, tensor);
   if (known && config) scaling = config->output_scaling;
-  add_output_bias(checkpoint, known ? names.heads : Names{tensor}, scaling);
+  add_output_bias(checkpoint, config ? config->model_type : "", known ? names.heads : Names{tensor},
+                  scaling);
   return scaling;
 }
 

@@ -88,6 +88,12 @@ TEST_P(FamilyFixtureTest, IsTakenAsTransformersTakesIt) {
   std::vector<std::byte> bytes(matrix.tensor.bytes);
   shard->source.read_at(matrix.tensor.offset, bytes);
   EXPECT_EQ(sha256_of(bytes), expected.at("data_sha256"));
+
+  // reformer's head reads two streams, kyutai's embedding has audio codes as well.
+  if (GetParam().name.starts_with("reformer") || GetParam().name.starts_with("kyutai")) return;
+  for (const std::string& warning : shape_warnings(checkpoint.config(), matrix)) {
+    ADD_FAILURE() << warning;
+  }
 }
 
 TEST_P(FamilyFixtureTest, ItsBiasIsRecorded) {

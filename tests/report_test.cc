@@ -70,6 +70,18 @@ TEST(ReportTest, JsonHasTheseKeysInThisOrder) {
             "residual_norm ");
 }
 
+TEST(ReportTest, WhatIsAppliedOutsideStandsInBoth) {
+  Report report = example();
+  EXPECT_TRUE(nlohmann::json::parse(json_report(report))["output_scaling"].is_null());
+  EXPECT_THAT(human_report(report), Not(HasSubstr("not included")));
+  report.output_scaling = {{"logit_scale", 0.0625}, {"bias", "lm_head.bias"}};
+  const auto json = nlohmann::ordered_json::parse(json_report(report));
+  EXPECT_EQ(json["output_scaling"].dump(), R"({"logit_scale":0.0625,"bias":"lm_head.bias"})");
+  EXPECT_THAT(human_report(report),
+              HasSubstr("\nnot included    logit_scale 0.0625, bias lm_head.bias, which the model "
+                        "applies outside\n"));
+}
+
 TEST(ReportTest, JsonHasTheValues) {
   Report report = example();
   report.nonfinite = 7;

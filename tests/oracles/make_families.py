@@ -60,6 +60,7 @@ class Case:
     class_name: str | None = None  # where AutoModelForCausalLM does not have the type
     sizes: dict = dataclasses.field(default_factory=dict)
     can_be_tied: bool = True  # False: transformers refuses the config
+    dtype: torch.dtype = torch.float32
 
 
 KOSMOS = {"text_config": {"embed_dim": 8, "layers": 1, "attention_heads": 2}, "latent_query_num": 2}
@@ -67,10 +68,20 @@ KOSMOS = {"text_config": {"embed_dim": 8, "layers": 1, "attention_heads": 2}, "l
 CASES = [
     Case("llama"),
     Case("gemma"),
-    Case("kimi_linear", sizes={"linear_head_dim": 4, "linear_num_heads": 2, "num_experts_per_token": 1}),
+    Case(
+        "kimi_linear",
+        sizes={"linear_head_dim": 4, "linear_num_heads": 2, "num_experts_per_token": 1},
+    ),
     Case("gpt2"),
     Case("gptj", sizes={"rotary_dim": 4}),
-    Case("dbrx", sizes={"attn_config": {"rope_theta": 1e4}, "ffn_config": {"moe_num_experts": 2, "moe_top_k": 1}}, can_be_tied=False),
+    Case(
+        "dbrx",
+        sizes={
+            "attn_config": {"rope_theta": 1e4},
+            "ffn_config": {"moe_num_experts": 2, "moe_top_k": 1},
+        },
+        can_be_tied=False,
+    ),
     Case("openai-gpt"),
     Case("ctrl", sizes={"dff": 8}),
     Case("xlnet"),
@@ -87,19 +98,63 @@ CASES = [
         sizes={"mamba_num_heads": 2, "mamba_head_dim": 8, "moe_shared_expert_intermediate_size": 8},
     ),
     Case("rwkv", sizes={"num_hidden_layers": 2}),
-    Case("deepseek_v4", sizes={"o_groups": 2, "o_lora_rank": 4, "index_n_heads": 2, "index_head_dim": 4}),
+    Case(
+        "deepseek_v4",
+        sizes={"o_groups": 2, "o_lora_rank": 4, "index_n_heads": 2, "index_head_dim": 4},
+    ),
     Case(
         "inkling2_text",
-        sizes={"swa_num_attention_heads": 2, "swa_num_key_value_heads": 1, "swa_head_dim": 4, "rel_extent": 4, "d_rel": 4},
+        sizes={
+            "swa_num_attention_heads": 2,
+            "swa_num_key_value_heads": 1,
+            "swa_head_dim": 4,
+            "rel_extent": 4,
+            "d_rel": 4,
+        },
     ),
     Case("biogpt"),
-    Case("blt", sizes={"encoder_hash_byte_group_vocab": 8, "encoder_config": {"hidden_size_global": 8}, "decoder_config": {"hidden_size_global": 8}}),
-    Case("cpmant", sizes={"dim_head": 4, "prompt_types": 1, "prompt_length": 1, "segment_types": 2, "position_bias_num_buckets": 8}),
+    Case(
+        "blt",
+        sizes={
+            "encoder_hash_byte_group_vocab": 8,
+            "encoder_config": {"hidden_size_global": 8},
+            "decoder_config": {"hidden_size_global": 8},
+        },
+    ),
+    Case(
+        "cpmant",
+        sizes={
+            "dim_head": 4,
+            "prompt_types": 1,
+            "prompt_length": 1,
+            "segment_types": 2,
+            "position_bias_num_buckets": 8,
+        },
+    ),
     Case("modernbert-decoder"),
     Case("bert"),
     Case("bert-generation"),
+    Case(
+        "reformer",
+        sizes={
+            "is_decoder": True,
+            "axial_pos_embds_dim": [4, 4],
+            "axial_pos_shape": [4, 4],
+            "attention_head_size": 4,
+            "feed_forward_size": 8,
+            "attn_layers": ["local"],
+        },
+    ),
     Case("ernie"),
-    Case("roc_bert", sizes={"pronunciation_embed_dim": 4, "pronunciation_vocab_size": 8, "shape_embed_dim": 4, "shape_vocab_size": 8}),
+    Case(
+        "roc_bert",
+        sizes={
+            "pronunciation_embed_dim": 4,
+            "pronunciation_vocab_size": 8,
+            "shape_embed_dim": 4,
+            "shape_vocab_size": 8,
+        },
+    ),
     Case("roformer"),
     Case("rembert"),
     Case("roberta"),
@@ -112,11 +167,37 @@ CASES = [
     Case("t5gemma2", "T5Gemma2ForConditionalGeneration"),
     Case("bart", "BartForConditionalGeneration"),
     Case("bigbird_pegasus", "BigBirdPegasusForConditionalGeneration"),
-    Case("led", "LEDForConditionalGeneration", {"max_encoder_position_embeddings": 16, "max_decoder_position_embeddings": 16}),
+    Case(
+        "led",
+        "LEDForConditionalGeneration",
+        {"max_encoder_position_embeddings": 16, "max_decoder_position_embeddings": 16},
+    ),
     Case("prophetnet", sizes={"num_encoder_attention_heads": 2, "num_decoder_attention_heads": 2}),
     Case("fsmt", "FSMTForConditionalGeneration", {"src_vocab_size": 13, "tgt_vocab_size": 13}),
     Case("trocr"),
     Case("whisper"),
+    Case(
+        "moonshine_streaming",
+        "MoonshineStreamingForConditionalGeneration",
+        {"num_key_value_heads": 2, "encoder_config": {"sliding_windows": [[16, 4]]}},
+    ),
+    Case(
+        "kyutai_speech_to_text",
+        "KyutaiSpeechToTextForConditionalGeneration",
+        {
+            "codebook_vocab_size": 9,
+            "num_codebooks": 2,
+            "codec_config": {
+                "num_filters": 2,
+                "codebook_size": 8,
+                "codebook_dim": 4,
+                "vector_quantization_hidden_dimension": 4,
+                "num_quantizers": 2,
+                "upsample_groups": 8,
+                "num_key_value_heads": 2,
+            },
+        },
+    ),
     Case(
         "speecht5",
         "SpeechT5ForSpeechToText",
@@ -131,7 +212,11 @@ CASES = [
             "encoder_max_relative_position": 4,
         },
     ),
-    Case("cohere_asr", "CohereAsrForConditionalGeneration", {"encoder_config": {"subsampling_conv_channels": 8, "num_mel_bins": 8}}),
+    Case(
+        "cohere_asr",
+        "CohereAsrForConditionalGeneration",
+        {"encoder_config": {"subsampling_conv_channels": 8, "num_mel_bins": 8}},
+    ),
     Case("vision-encoder-decoder", "VisionEncoderDecoderModel"),
     Case(
         "qwen3_vl",
@@ -141,21 +226,69 @@ CASES = [
     Case("gemma3"),
     Case("llava", "LlavaForConditionalGeneration"),
     Case("paddleocr_vl", "PaddleOCRVLForConditionalGeneration"),
-    Case("llama4", "Llama4ForConditionalGeneration", {"vision_config": {"projector_input_dim": 8, "projector_output_dim": 8}}),
+    Case(
+        "llama4",
+        "Llama4ForConditionalGeneration",
+        {"vision_config": {"projector_input_dim": 8, "projector_output_dim": 8}},
+    ),
     Case(
         "mllama",
         "MllamaForConditionalGeneration",
         {
-            "vision_config": {"num_global_layers": 1, "attention_heads": 2, "vision_output_dim": 16, "intermediate_layers_indices": [0], "max_num_tiles": 1, "supported_aspect_ratios": [[1, 1]]},
+            "vision_config": {
+                "num_global_layers": 1,
+                "attention_heads": 2,
+                "vision_output_dim": 16,
+                "intermediate_layers_indices": [0],
+                "max_num_tiles": 1,
+                "supported_aspect_ratios": [[1, 1]],
+            },
             "text_config": {"num_hidden_layers": 2, "cross_attention_layers": [1]},
         },
     ),
     Case("blip-2", "Blip2ForConditionalGeneration"),
     Case("idefics3", "Idefics3ForConditionalGeneration"),
     Case("granite_docling", "GraniteDoclingForConditionalGeneration"),
+    Case(
+        "florence2",
+        "Florence2ForConditionalGeneration",
+        {
+            "vision_config": {
+                "depths": (1, 1, 1, 1),
+                "embed_dim": (4, 4, 4, 4),
+                "num_heads": (2, 2, 2, 2),
+                "num_groups": (2, 2, 2, 2),
+                "max_temporal_embeddings": 2,
+            },
+        },
+    ),
+    Case(
+        "emu3",
+        "Emu3ForConditionalGeneration",
+        {
+            "vocabulary_map": {"<image>": 3, "<|extra_200|>": 4},
+            "vq_config": {
+                "codebook_size": 8,
+                "base_channels": 32,
+                "channel_multiplier": (1,),
+                "num_res_blocks": 0,
+                "temporal_downsample_factor": 2,
+                "attn_resolutions": (),
+            },
+        },
+        dtype=torch.bfloat16,
+    ),
     Case("kosmos-2", "Kosmos2ForConditionalGeneration", KOSMOS),
-    Case("kosmos-2.5", "Kosmos2_5ForConditionalGeneration", KOSMOS | {"vision_config": {"max_num_patches": 4}}),
-    Case("mistral_large4", "MistralLarge4ForConditionalGeneration", {"text_config": {"index_n_heads": 2, "index_head_dim": 4}}),
+    Case(
+        "kosmos-2.5",
+        "Kosmos2_5ForConditionalGeneration",
+        KOSMOS | {"vision_config": {"max_num_patches": 4}},
+    ),
+    Case(
+        "mistral_large4",
+        "MistralLarge4ForConditionalGeneration",
+        {"text_config": {"index_n_heads": 2, "index_head_dim": 4}},
+    ),
     Case(
         "nemo_speechlm",
         "Nemotron3_5TranscribeForConditionalGeneration",
@@ -168,10 +301,18 @@ CASES = [
                 },
             },
             "word_timestamp_config": {"num_key_value_heads": 2, "vocab_size": 13},
-            "text_config": {"mamba_num_heads": 2, "mamba_head_dim": 8, "moe_shared_expert_intermediate_size": 8},
+            "text_config": {
+                "mamba_num_heads": 2,
+                "mamba_head_dim": 8,
+                "moe_shared_expert_intermediate_size": 8,
+            },
         },
     ),
-    Case("pix2struct", "Pix2StructForConditionalGeneration", {"vision_config": {"seq_len": 4, "patch_embed_hidden_size": 12}}),
+    Case(
+        "pix2struct",
+        "Pix2StructForConditionalGeneration",
+        {"vision_config": {"seq_len": 4, "patch_embed_hidden_size": 12}},
+    ),
     Case("git"),
 ]
 
@@ -192,7 +333,11 @@ def small_arguments(config, sizes):
             arguments[key] = min(value, SIZES[key])
         elif is_count(value) and key.endswith(("_token_id", "_token_index")):
             arguments[key] = min(value, 12)
-    return arguments | {key: value for key, value in sizes.items() if key not in arguments or not isinstance(value, dict)}
+    return arguments | {
+        key: value
+        for key, value in sizes.items()
+        if key not in arguments or not isinstance(value, dict)
+    }
 
 
 def small_config(case):
@@ -223,14 +368,14 @@ def model_class_of(case):
 def make_model(case, tied, seed):
     config = small_config(case)
     set_flags(config, text_path(config), tied)
-    model = model_class_of(case)(config).float()
+    model = model_class_of(case)(config).to(case.dtype)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in itertools.chain(model.parameters(), model.buffers()):
             if weight.is_floating_point():
                 weight.copy_(0.01 + 0.05 * torch.randn(weight.shape, generator=generator))
         head = model.get_output_embeddings()
-        if not tied and head.weight is model.get_input_embeddings().weight:
+        if not tied and head.weight is getattr(model.get_input_embeddings(), "weight", None):
             # t5 ties whatever the flag; a head of its own is kept all the same.
             own = 0.01 + 0.05 * torch.randn(head.weight.shape, generator=generator)
             head.weight = torch.nn.Parameter(own)
@@ -249,7 +394,11 @@ def bits(tensor):
 def name_in(tensors, tensor):
     """The name under which that tensor is stored, or None."""
     for name, stored in sorted(tensors.items()):
-        if stored.shape == tensor.shape and stored.dtype == tensor.dtype and bits(stored) == bits(tensor):
+        if (
+            stored.shape == tensor.shape
+            and stored.dtype == tensor.dtype
+            and bits(stored) == bits(tensor)
+        ):
             return name
     return None
 
@@ -311,7 +460,9 @@ def make(case, out):
     for result in results.values():  # the untied model has a head; another name is the embedding's
         result["tied"] = result["tensor"] != results[f"{case.model_type}-untied"]["tensor"]
     with tempfile.TemporaryDirectory() as scratch:
-        results[f"{case.model_type}-untied"]["without_head"] = without_head(case, Path(scratch), seed)
+        results[f"{case.model_type}-untied"]["without_head"] = without_head(
+            case, Path(scratch), seed
+        )
     return results
 
 
