@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gamma_extract/error.h"
+#include "headless.h"
 #include "missing_weights.h"
 #include "model_class.h"
 #include "output_bias.h"
@@ -70,7 +71,8 @@ class Rules {
         family_(find_family(config.model_type)),
         names_(family_ == nullptr ? &common_names() : family_),
         found_(present(checkpoint, *names_)) {
-    if (family_ == nullptr || !found_.heads.empty() || !found_.embeddings.empty()) return;
+    const bool found = !found_.heads.empty() || !found_.embeddings.empty();
+    if (found || is_encoder(config.model_type)) return;
     names_ = &common_names();
     found_ = present(checkpoint, *names_);
   }
@@ -81,7 +83,7 @@ class Rules {
            name_one(checkpoint_));
     }
     if (!found_.heads.empty() && !is_for_something_else()) return head();
-    require_language_model();
+    require_language_model(checkpoint_, config_, family_, !found_.embeddings.empty());
     if (found_.embeddings.empty()) fail_without_names();
     return embedding();
   }
@@ -124,16 +126,14 @@ class Rules {
     if (!tie.tied) {
       fail(Fault::model_type_unsupported,
            "{}: there is no {}, the model type {} is not known, and {}, so that nothing says "
-           "whether "
-           "{} stands in for it; if it is meant, --tensor {} takes it",
+           "whether {} stands in for it; if it is meant, --tensor {} takes it",
            path(), names_->heads.front(), config_.model_type, tie.because, embedding, embedding);
     }
     if (!*tie.tied) {
-      fail(
-          Fault::tensor_not_tied,
-          "{}: there is no {}, and {}, so that {} does not stand in for it; if it is meant all the "
-          "same, --tensor {} takes it",
-          path(), names_->heads.front(), tie.because, embedding, embedding);
+      fail(Fault::tensor_not_tied,
+           "{}: there is no {}, and {}, so that {} does not stand in for it; if it is meant all "
+           "the same, --tensor {} takes it",
+           path(), names_->heads.front(), tie.because, embedding, embedding);
     }
     Choice choice = choice_of(best_embedding());
     choice.tied = true;
@@ -182,40 +182,6 @@ class Rules {
     choice.output_scaling = config_.output_scaling;
     add_output_bias(checkpoint_, config_.model_type, names_->heads, choice.output_scaling);
     return choice;
-  }
-
-  /// Refuses what has no language-model head, and says what it is.
-  void require_language_model() const {
-    const ModelClass kind = class_of(config_.architectures);
-    const std::string name =
-        config_.architectures.empty() ? config_.model_type : config_.architectures.front();
-    if (kind == ModelClass::classifier) {
-      fail(Fault::model_is_classifier,
-           "{}: it is a classifier or a reward model ({}), whose head is not over the vocabulary; "
-           "give the language model that it was made from, or {}",
-           path(), name, name_one(checkpoint_));
-    }
-    const bool bare = kind == ModelClass::bare;
-    const bool encoder =
-        is_encoder(config_.model_type) && (bare || family_ == nullptr || found_.embeddings.empty());
-    if (encoder || (bare && name.ends_with("EncoderModel"))) {
-      fail(Fault::model_is_encoder,
-           "{}: it is an encoder ({}), which has no language-model head; give a causal language "
-           "model, or {}",
-           path(), name, name_one(checkpoint_));
-    }
-    if (bare) {
-      fail(Fault::model_is_bare,
-           "{}: it is a bare model, as those for embeddings are ({} is a class without a "
-           "language-model head); give the language model that it was made from, or {}",
-           path(), name, name_one(checkpoint_));
-    }
-    if (family_ == nullptr && kind == ModelClass::other) {
-      fail(Fault::model_type_unsupported,
-           "{}: the model type {} is not known, and its class {} is not that of a language model; "
-           "{}",
-           path(), config_.model_type, name, name_one(checkpoint_));
-    }
   }
 
   [[noreturn]] void fail_without_names() const {

@@ -285,6 +285,8 @@ TEST(UnembeddingTest, AnEncoderIsRefused) {
   EXPECT_FAULT(
       SmallCheckpoint(config_of_class("distilbert", "DistilBertForMaskedLM"), {name}).choose(),
       model_is_encoder);
+  EXPECT_FAULT(SmallCheckpoint(R"({"model_type": "bert"})", {"output.weight"}).choose(),
+               model_is_encoder);
   // bert has a class with a causal head.
   EXPECT_EQ(
       SmallCheckpoint(config_of_class("bert", "BertForMaskedLM"), {"bert." + name}).choose().tensor,
