@@ -168,24 +168,34 @@ Config config_of(const json& object, std::string_view file) {
     config.quant_method = Members(*quantised, file).string("quant_method");
   }
   config.output_scaling = output_scaling(members, config);
-  for (const char* key : text_keys) {
-    const json* inner = members.object(key);
-    if (inner == nullptr) continue;
-    // thinker_config wraps the text model's once more.
-    const Config text = config_of(*inner, file);
-    config.text = text.text ? text.text : std::make_shared<const Config>(text);
-    if (config.output_scaling.empty()) config.output_scaling = config.text->output_scaling;
-    break;
-  }
   return config;
+}
+
+/// The config of the text model that this one wraps, or nothing; thinker_config wraps it twice.
+const json* text_config(const json& object, std::string_view file) {
+  const json* text = nullptr;
+  for (const json* inner = &object; inner != nullptr;) {
+    const Members members(*inner, file);
+    inner = nullptr;
+    for (const char* key : text_keys) {
+      if (inner == nullptr) inner = members.object(key);
+    }
+    if (inner != nullptr) text = inner;
+  }
+  return text;
 }
 
 }  // namespace
 
 Config parse_config(std::string_view text, std::string_view file) {
-  return config_of(parse_json_object(without_bare_words(text), file, Fault::config_invalid,
-                                     RepeatedKeys::last_counts),
-                   file);
+  const json object = parse_json_object(without_bare_words(text), file, Fault::config_invalid,
+                                        RepeatedKeys::last_counts);
+  Config config = config_of(object, file);
+  if (const json* inner = text_config(object, file)) {
+    config.text = std::make_shared<const Config>(config_of(*inner, file));
+    if (config.output_scaling.empty()) config.output_scaling = config.text->output_scaling;
+  }
+  return config;
 }
 
 }  // namespace gamma_extract

@@ -14,6 +14,7 @@ constexpr bool untied = false;
 
 }  // namespace
 
+// NOLINTBEGIN(readability-function-size, modernize-use-designated-initializers): a table, not code.
 const std::vector<Family>& families() {
   // Names that several families share. Last come those of a bare model, without the prefix.
   static const Names lm_head = {"lm_head.weight"};
@@ -189,6 +190,7 @@ const std::vector<Family>& families() {
   // clang-format on
   return table;
 }
+// NOLINTEND(readability-function-size, modernize-use-designated-initializers)
 
 const Family* find_family(std::string_view model_type) {
   const auto& table = families();

@@ -7,7 +7,7 @@ constexpr const char* by_config = "the config ties it to the input embedding";
 
 /// By a flag and, where there is none, by a default.
 Tie by_flag(std::optional<bool> flag, bool by_default, const char* name) {
-  if (flag) return {.tied = *flag, .because = *flag ? by_config : std::string(name) + " is false"};
+  if (flag) return {.tied = flag, .because = *flag ? by_config : std::string(name) + " is false"};
   if (by_default) {
     return {
         .tied = true,
@@ -17,12 +17,22 @@ Tie by_flag(std::optional<bool> flag, bool by_default, const char* name) {
           .because = std::string(name) + " is not set, which means false for this model type"};
 }
 
-/// The inner model is tied as its own type would be.
+/// As a config's own flag says and its model type makes of it.
+Tie by_own_flag(const Config& config, const Family& family) {
+  if (family.flag == TieFlag::always) {
+    return {.tied = true, .because = "this model type always ties it to the input embedding"};
+  }
+  if (family.flag == TieFlag::never) {
+    return {.tied = false, .because = "this model type never ties it to the input embedding"};
+  }
+  return by_flag(config.tie_word_embeddings, family.tied_by_default, "tie_word_embeddings");
+}
+
+/// As the text model inside would be, alone.
 Tie by_inner_flag(const Config& config, const Family& family) {
-  const Config& text = config.text ? *config.text : config;
-  const Family* inner = config.text ? find_family(text.model_type) : nullptr;
-  if (inner != nullptr) return tie_of(text, inner);
-  return by_flag(text.tie_word_embeddings, family.tied_by_default, "tie_word_embeddings");
+  if (!config.text) return by_own_flag(config, family);
+  const Family* inner = find_family(config.text->model_type);
+  return by_own_flag(*config.text, inner == nullptr ? family : *inner);
 }
 
 /// Which flag counts is not known; what an inner one says alone has no effect in most types.
@@ -41,23 +51,11 @@ Tie without_family(const Config& config) {
 
 Tie tie_of(const Config& config, const Family* family) {
   if (family == nullptr) return without_family(config);
-  const Tie outer =
-      by_flag(config.tie_word_embeddings, family->tied_by_default, "tie_word_embeddings");
-  switch (family->flag) {
-    case TieFlag::outer:
-      return outer;
-    case TieFlag::inner:
-      return by_inner_flag(config, *family);
-    case TieFlag::either: {
-      const Tie inner = by_inner_flag(config, *family);
-      return *inner.tied ? inner : outer;
-    }
-    case TieFlag::always:
-      return {.tied = true, .because = "this model type always ties it to the input embedding"};
-    case TieFlag::never:
-      break;
+  if (family->flag == TieFlag::inner) return by_inner_flag(config, *family);
+  if (family->flag == TieFlag::either) {
+    if (Tie inner = by_inner_flag(config, *family); inner.tied.value_or(false)) return inner;
   }
-  return {.tied = false, .because = "this model type never ties it to the input embedding"};
+  return by_own_flag(config, *family);
 }
 
 }  // namespace gamma_extract
