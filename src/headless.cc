@@ -9,7 +9,7 @@
 namespace gamma_extract {
 
 void require_language_model(const Checkpoint& checkpoint, const Config& config,
-                            const Family* family, bool has_embedding) {
+                            const Family* family, bool has_embedding, bool tied) {
   const std::string path = checkpoint.path().string();
   const std::string remedy = name_one_of(checkpoint.names());
   const ModelClass kind = class_of(config.architectures);
@@ -31,10 +31,12 @@ void require_language_model(const Checkpoint& checkpoint, const Config& config,
          "model, or {}",
          path, name, remedy);
   }
-  if (bare) {
+  const bool tied_decoder = family != nullptr && has_embedding && tied;
+  if (bare && !tied_decoder) {
     fail(Fault::model_is_bare,
          "{}: it is a bare model, as those for embeddings are ({} is a class without a "
-         "language-model head); give the language model that it was made from, or {}",
+         "language-model head), and no embedding is tied; give the language model that it was made "
+         "from, or {}",
          path, name, remedy);
   }
   if (family == nullptr && kind == ModelClass::other) {

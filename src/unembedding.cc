@@ -83,7 +83,8 @@ class Rules {
            name_one(checkpoint_));
     }
     if (!found_.heads.empty() && !is_for_something_else()) return head();
-    require_language_model(checkpoint_, config_, family_, !found_.embeddings.empty());
+    require_language_model(checkpoint_, config_, family_, !found_.embeddings.empty(),
+                           tie_of(config_, family_).tied.value_or(false));
     if (found_.embeddings.empty()) fail_without_names();
     return embedding();
   }
@@ -139,8 +140,12 @@ class Rules {
     choice.tied = true;
     choice.reason =
         fmt::format("{}, and there is no {}", tie.because,
-                    family_ == nullptr ? "head of a common name"
-                                       : fmt::to_string(fmt::join(names_->heads, " or ")));
+                    names_ == &common_names() ? "head of a common name"
+                                              : fmt::to_string(fmt::join(names_->heads, " or ")));
+    if (class_of(config_.architectures) == ModelClass::bare) {
+      choice.reason += fmt::format(" ({} is a class without a language-model head)",
+                                   config_.architectures.front());
+    }
     return choice;
   }
 

@@ -142,8 +142,8 @@ TEST_F(SpoiledCheckpointEndToEndTest, UnreadableShard) {
 }
 
 TEST_F(SpoiledCheckpointEndToEndTest, UnknownModelTypeNamesWhatCouldBeMeant) {
-  testing::write_file(model() / "config.json", R"({"model_type":"gpt2"})");
-  expect_refused({"gpt2", "--tensor", "model.embed_tokens.weight"});
+  testing::write_file(model() / "config.json", R"({"model_type":"brand_new"})");
+  expect_refused({"brand_new", "--tensor", "model.embed_tokens.weight"});
 }
 
 TEST_F(SpoiledCheckpointEndToEndTest, MissingTensorIsSuggested) {

@@ -25,10 +25,8 @@ class NeededInputTest : public ::testing::Test {
     testing::copy_checkpoint(whole, model_);
     expect_success(run({}));
     expected_ = OutputFiles(directory_ / "out", "model").bytes();
-    const std::string index = testing::read_file(model_ / "model.safetensors.index.json");
-    for (const auto& [tensor, shard] : Json::parse(index).at("weight_map").items()) {
-      if (tensor == "model.embed_tokens.weight") needed_ = model_ / shard.get<std::string>();
-    }
+    const Json index = Json::parse(testing::read_file(model_ / "model.safetensors.index.json"));
+    needed_ = model_ / index.at("weight_map").at("model.embed_tokens.weight").get<std::string>();
     for (const auto& entry : fs::directory_iterator(model_)) {
       if (entry.path().extension() == ".safetensors" && entry.path() != needed_) {
         others_.push_back(entry.path());

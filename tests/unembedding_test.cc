@@ -260,13 +260,20 @@ TEST(UnembeddingTest, ARewardModelIsRefused) {
   }
 }
 
-TEST(UnembeddingTest, ABareModelIsRefused) {
-  for (const char* type : {"qwen2", "x"}) {
-    const SmallCheckpoint checkpoint(config_of_class(type, "Qwen2Model"), {flat_embedding});
+TEST(UnembeddingTest, ABareModelIsRefusedUnlessItIsTied) {
+  const std::string untied =
+      R"({"model_type": "qwen2", "architectures": ["Qwen2Model"], "tie_word_embeddings": false})";
+  for (const std::string& config : {untied, config_of_class("x", "Qwen2Model")}) {
+    const SmallCheckpoint checkpoint(config, {flat_embedding});
     EXPECT_FAULT(checkpoint.choose(), model_is_bare);
     EXPECT_THAT(checkpoint.refusal(),
                 AllOf(HasSubstr("Qwen2Model"), HasSubstr("--tensor, such as embed_tokens.weight")));
   }
+  const Choice choice =
+      SmallCheckpoint(config_of_class("qwen2", "Qwen2Model"), {flat_embedding}).choose();
+  EXPECT_EQ(choice.tensor, flat_embedding);
+  EXPECT_TRUE(choice.tied);
+  EXPECT_THAT(choice.reason, HasSubstr("Qwen2Model is a class without a language-model head"));
   EXPECT_FAULT(SmallCheckpoint(config_of_class("qwen2", "Qwen2Model"), {"norm.weight"}).choose(),
                model_is_bare);
 }

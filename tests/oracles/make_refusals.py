@@ -135,7 +135,7 @@ CASES = {
         EMBEDDING,
     ),
     "embedding-model": (
-        of_class("Qwen2Model", Qwen2Config(**QWEN2, tie_word_embeddings=True)),
+        of_class("Qwen2Model", Qwen2Config(**QWEN2, tie_word_embeddings=False)),
         "model_is_bare",
         "embed_tokens.weight",
     ),
