@@ -177,7 +177,7 @@ TEST(InspectReportTest, EveryLineFitsTheTerminal) {
 
 TEST(InspectReportTest, NoTerminalIsTooNarrow) {
   for (std::size_t columns = 0; columns < 40; ++columns) {
-    EXPECT_THAT(human_report(example(), columns), HasSubstr("\n  scale  "));
+    EXPECT_THAT(human_report(example(), columns), HasSubstr("\n  scale     U8    []  "));
   }
 }
 
