@@ -2,6 +2,7 @@
 #define GAMMA_EXTRACT_BLOCK_LAYOUT_H_
 
 #include <algorithm>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,6 +14,13 @@
 /// file without a gap.
 namespace gamma_extract {
 
+/// A value's row and column, in the order in which values are stored.
+struct ValuePlace {
+  std::uint64_t row = 0;
+  std::uint64_t column = 0;
+  auto operator<=>(const ValuePlace&) const = default;
+};
+
 /// One block: `rows` x `columns` values from (`first_row`, `first_column`).
 struct BlockPlace {
   std::uint64_t first_row = 0;
@@ -22,6 +30,11 @@ struct BlockPlace {
   std::uint64_t first_value = 0;  ///< values before it in the matrix
 
   [[nodiscard]] std::size_t values() const noexcept { return rows * columns; }
+
+  /// Where the value `index` of the block is in the matrix.
+  [[nodiscard]] ValuePlace value(std::size_t index) const noexcept {
+    return {.row = first_row + index / columns, .column = first_column + index % columns};
+  }
 };
 
 class BlockLayout {

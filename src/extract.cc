@@ -9,7 +9,6 @@
 #include <future>
 #include <memory>
 #include <span>
-#include <thread>
 
 #include "first_pass.h"
 #include "gamma_extract/check.h"
@@ -20,13 +19,10 @@
 #include "matrix_module.h"
 #include "plan.h"
 #include "second_pass.h"
+#include "workers.h"
 
 namespace gamma_extract {
 namespace {
-
-unsigned usable_threads(unsigned wanted) {
-  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
-}
 
 double squared_norm(std::span<const float> values) {
   double sum = 0;

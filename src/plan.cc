@@ -12,8 +12,6 @@
 namespace gamma_extract {
 namespace {
 
-constexpr std::array keys{"gamma", "mu", "gamma_centered"};
-
 std::string describe(const safetensors::Tensor& tensor) {
   return fmt::format("{} is {} [{}]", tensor.name, safetensors::name(tensor.dtype),
                      fmt::join(tensor.shape, ", "));
@@ -30,8 +28,8 @@ Plan::Plan(const ExtractOptions& options, const Observer& observer)
       shard_(checkpoint_.open_shard(choice_.tensor)),
       matrix_(stored_matrix(*shard_, choice_.tensor)),
       layout_(matrix_.rows(), matrix_.columns()),
-      file_names_{"gamma_" + name_.slug + ".safetensors", "gamma_centroid_mu.safetensors",
-                  "gamma_centered_" + name_.slug + ".safetensors"} {
+      file_names_{file_name(gamma_file, name_.slug), file_name(centroid_file, name_.slug),
+                  file_name(centered_file, name_.slug)} {
   for (std::string& warning : shape_warnings(checkpoint_.config(), matrix_)) {
     warn(std::move(warning), observer);
   }
@@ -59,26 +57,22 @@ std::uint64_t Plan::data_bytes(File file) const noexcept {
   return values * safetensors::bits(dtype(file)) / 8;
 }
 
-safetensors::Metadata Plan::metadata(File file, const std::string& mu_sha256,
-                                     const std::string& data_xxh3) const {
-  if (!options_.metadata) return {};
-  safetensors::Metadata metadata{{"format", "pt"}, {"model", name_.model}};
-  if (name_.revision) metadata.emplace_back("revision", *name_.revision);
-  metadata.emplace_back("tensor", choice_.tensor);
-  metadata.emplace_back("source_dtype", safetensors::name(matrix_.tensor.dtype));
-  metadata.emplace_back("space", file == centered_file ? "centered" : "original");
-  metadata.emplace_back("mu_sha256", mu_sha256);
-  metadata.emplace_back("data_xxh3", data_xxh3);
-  metadata.emplace_back("version", version);
-  return metadata;
+Labels Plan::labels(const std::string& mu_sha256) const {
+  return {.model = name_.model,
+          .revision = name_.revision,
+          .tensor = choice_.tensor,
+          .source_dtype = std::string(safetensors::name(matrix_.tensor.dtype)),
+          .mu_sha256 = mu_sha256,
+          .version = version};
 }
 
 std::string Plan::header(File file, const std::string& mu_sha256,
                          const std::string& data_xxh3) const {
   const std::vector<std::uint64_t> shape =
       file == centroid_file ? std::vector{matrix_.columns()} : matrix_.tensor.shape;
-  return safetensors::make_header(keys.at(file), dtype(file), shape,
-                                  metadata(file, mu_sha256, data_xxh3));
+  safetensors::Metadata labelled;
+  if (options_.metadata) labelled = metadata(file, labels(mu_sha256), data_xxh3);
+  return safetensors::make_header(key(file), dtype(file), shape, labelled);
 }
 
 std::vector<PlannedFile> Plan::planned_files() const {

@@ -20,15 +20,12 @@
 #include "gamma_extract/output_set.h"
 #include "gamma_extract/safetensors.h"
 #include "gamma_extract/unembedding.h"
+#include "output_files.h"
 
 /// What is known before any arithmetic: the input, the names of the output, and that nothing stands
 /// in the way. Whatever can be refused without libtorch is refused here, before anything is
 /// created.
 namespace gamma_extract {
-
-/// The files of the set, in the order in which they get their names.
-enum File : std::uint8_t { gamma_file, centroid_file, centered_file };
-inline constexpr std::array all_files{gamma_file, centroid_file, centered_file};
 
 class Plan {
  public:
@@ -73,8 +70,7 @@ class Plan {
  private:
   void open_compared(const std::string& embedding, const Observer& observer);
   void require_writable(const std::filesystem::path& directory) const;
-  [[nodiscard]] safetensors::Metadata metadata(File file, const std::string& mu_sha256,
-                                               const std::string& data_xxh3) const;
+  [[nodiscard]] Labels labels(const std::string& mu_sha256) const;
 
   const ExtractOptions& options_;
   ModelLocation location_;

@@ -1,5 +1,6 @@
 #include "workers.h"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -8,6 +9,10 @@
 #include <vector>
 
 namespace gamma_extract {
+
+unsigned usable_threads(unsigned wanted) {
+  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+}
 
 void run_workers(unsigned count, const std::function<void(const KeepGoing&)>& work) {
   std::atomic<bool> failed{false};

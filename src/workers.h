@@ -6,6 +6,9 @@
 /// Threads that do one piece of work together.
 namespace gamma_extract {
 
+/// `wanted`, or where that is 0 as many threads as the process may use at once; never 0.
+unsigned usable_threads(unsigned wanted);
+
 /// Asks whether to go on: false once another worker has failed.
 using KeepGoing = std::function<bool()>;
 

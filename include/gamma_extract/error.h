@@ -95,6 +95,9 @@ enum class Fault : std::uint8_t {
   check_reference_invalid,
   check_reference_empty,
 
+  // A directory of written files (3).
+  set_directory_missing,
+
   // The run's own self-check, and the check against a reference (1).
   self_check_failed,
   check_failed,

@@ -1,0 +1,91 @@
+#include "column_pass.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+
+#include "block_kernels.h"
+#include "widen.h"
+
+namespace gamma_extract {
+namespace {
+
+bool any_nonfinite(const BlockSums& sums) {
+  return std::ranges::any_of(sums.largest,
+                             [](std::uint32_t bits) { return bits >= infinity_bits; });
+}
+
+/// Whether the stored value is finite though it is not as float32: only a float64 can be.
+bool is_overflow(const StoredBlock& block, std::size_t index) {
+  if (block.dtype != safetensors::Dtype::F64) return false;
+  double stored = 0;
+  std::memcpy(&stored, block.bytes.data() + index * sizeof stored, sizeof stored);
+  return std::isfinite(stored);
+}
+
+/// What the threads find together.
+class Findings {
+ public:
+  explicit Findings(std::uint64_t columns) : sums(columns) {}
+
+  ColumnSums sums;
+
+  /// Looks at each value of a block that holds some which are not finite.
+  void add_nonfinite(const BlockPlace& place, const StoredBlock& block,
+                     std::span<const float> values) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < place.values(); ++i) {
+      if (std::isfinite(values[i])) continue;
+      const ValuePlace here = place.value(i);
+      if (is_overflow(block, i)) {
+        found_.first_overflow = std::min(found_.first_overflow.value_or(here), here);
+      } else {
+        ++found_.nonfinite;
+        found_.first_nonfinite = std::min(found_.first_nonfinite.value_or(here), here);
+      }
+    }
+  }
+
+  ColumnPass finish(std::uint64_t rows) {
+    found_.mu = sums.means(rows);
+    return std::move(found_);
+  }
+
+ private:
+  std::mutex mutex_;
+  ColumnPass found_;
+};
+
+}  // namespace
+
+ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
+                       const ColumnPassOptions& options, const Observer& observer) {
+  Findings findings(layout.columns());
+  std::atomic<std::uint64_t> next{0};
+
+  run_workers(options.threads, [&](const KeepGoing& keep_going) {
+    BlockReader reader(source, layout);
+    const BlockVisitor visit = options.make_visitor ? options.make_visitor() : BlockVisitor();
+    std::vector<float> values(layout.block_values());
+    BlockSums sums;
+
+    for (std::uint64_t i = next++; i < layout.size() && keep_going(); i = next++) {
+      observer.stop.check();
+      const BlockPlace place = layout.block(i);
+      const StoredBlock block = reader.block(place);
+      const std::span<float> widened(values.data(), place.values());
+      widen(block, widened);
+      block_sums(widened, place.columns, sums);
+      if (any_nonfinite(sums)) findings.add_nonfinite(place, block, widened);
+      findings.sums.add(place.first_column, place.rows, widened, sums,
+                        significant_bits(block.dtype));
+      observer.progress.done += block.bytes.size();
+      if (visit) visit({i, place, block, widened, sums}, keep_going);
+    }
+  });
+  return findings.finish(layout.rows());
+}
+
+}  // namespace gamma_extract
