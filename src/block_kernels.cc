@@ -56,6 +56,18 @@ FOR_EACH_PROCESSOR double sum_of_squares(const float* values, std::size_t count)
   return total;
 }
 
+FOR_EACH_PROCESSOR bool row_is_finite_difference(const float* values, const float* mu,
+                                                 const float* centered, std::size_t count) {
+  std::uint32_t different = 0;
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto expected = std::bit_cast<std::uint32_t>(values[i] - mu[i]);
+    different |= expected ^ std::bit_cast<std::uint32_t>(centered[i]);
+    largest = std::max(largest, expected & magnitude_mask);
+  }
+  return different == 0 && largest < infinity_bits;
+}
+
 }  // namespace
 
 void block_sums(std::span<const float> values, std::size_t columns, BlockSums& sums) {
@@ -71,6 +83,16 @@ void row_squares(std::span<const float> values, std::size_t columns, std::span<d
   for (std::size_t row = 0; row < squares.size(); ++row) {
     squares[row] = sum_of_squares(values.data() + row * columns, columns);
   }
+}
+
+bool is_finite_difference(std::span<const float> values, std::span<const float> mu,
+                          std::span<const float> centered) {
+  for (std::size_t i = 0; i < values.size(); i += mu.size()) {
+    if (!row_is_finite_difference(values.data() + i, mu.data(), centered.data() + i, mu.size())) {
+      return false;
+    }
+  }
+  return true;
 }
 
 void canonicalize_nan(std::span<float> values) {

@@ -20,6 +20,11 @@ void block_sums(std::span<const float> values, std::size_t columns, BlockSums& s
 /// row.
 void row_squares(std::span<const float> values, std::size_t columns, std::span<double> squares);
 
+/// Whether every value of `centered` is `values` - `mu`, of its row and column, bit for bit, and
+/// finite. `values` and `centered` are rows x columns, `mu` has a value a column.
+bool is_finite_difference(std::span<const float> values, std::span<const float> mu,
+                          std::span<const float> centered);
+
 /// Makes every NaN the quiet NaN 0x7fc00000.
 void canonicalize_nan(std::span<float> values);
 

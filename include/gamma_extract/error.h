@@ -97,10 +97,12 @@ enum class Fault : std::uint8_t {
 
   // A directory of written files (3).
   set_directory_missing,
+  set_missing,
 
-  // The run's own self-check, and the check against a reference (1).
+  // What a run finds false: its own self-check, the check against a reference, a set of files (1).
   self_check_failed,
   check_failed,
+  verification_failed,
 
   // The output (4).
   output_unwritable,
