@@ -19,6 +19,7 @@
 #include "report.h"
 #include "signals.h"
 #include "standard_streams.h"
+#include "verify_report.h"
 
 namespace gamma_extract::cli {
 namespace {
@@ -96,6 +97,24 @@ class Performance {
         signals_, "send the list to where there is room");
     if (!inspection.problem) return 0;
     return print_error(inspection.problem->fault(), inspection.problem->what());
+  }
+
+  int operator()(const VerifyCommand& command) const {
+    const auto work = [&](const Observer& observer) { return verify(command.verify, observer); };
+    const Verification verification = watch(work, command.quiet, signals_.stop);
+    if (command.json || !command.quiet) {
+      write_standard_output(command.json ? json_report(verification) : human_report(verification),
+                            signals_, "send the report to where there is room");
+    }
+    for (const Verification::Set& set : verification.sets) {
+      for (const Verification::Check& check : set.checks) {
+        if (check.passed) continue;
+        print_error(Fault::verification_failed, fmt::format("{}: {}: {}: {}; extract the set again",
+                                                            command.verify.directory.string(),
+                                                            set.slug, check.name, check.detail));
+      }
+    }
+    return verification.passed() ? 0 : exit_code(Fault::verification_failed);
   }
 
   int operator()(const Information& information) const {

@@ -19,6 +19,7 @@ struct NamedCommand {
 
 constexpr std::array commands{
     NamedCommand{.name = "inspect", .parse = parse_inspect},
+    NamedCommand{.name = "verify", .parse = parse_verify},
 };
 
 /// Refuses a first word that may have been meant as a command. One that is like none is left to

@@ -8,6 +8,7 @@
 
 #include "gamma_extract/extract.h"
 #include "gamma_extract/inspect.h"
+#include "gamma_extract/verify.h"
 
 /// From arguments to what they ask for.
 namespace gamma_extract::cli {
@@ -24,12 +25,18 @@ struct InspectCommand {
   bool json = false;
 };
 
+struct VerifyCommand {
+  VerifyOptions verify;
+  bool json = false;
+  bool quiet = false;
+};
+
 /// Text to print on standard output, and nothing else to do: help, or the version.
 struct Information {
   std::string text;
 };
 
-using Request = std::variant<ExtractCommand, InspectCommand, Information>;
+using Request = std::variant<ExtractCommand, InspectCommand, VerifyCommand, Information>;
 
 /// Parses the arguments, the program's name not among them: a command with its options, or, where
 /// the first one is no command, the options of the main job. Looks at nothing but the text: whether
@@ -40,6 +47,7 @@ Request parse(std::span<const std::string> arguments);
 /// The same for one command, whose own name is not among the arguments.
 Request parse_extract(std::span<const std::string> arguments);
 Request parse_inspect(std::span<const std::string> arguments);
+Request parse_verify(std::span<const std::string> arguments);
 
 /// Whether a person names a command so, other than the main job, which has no name.
 bool is_command(std::string_view word);

@@ -16,11 +16,13 @@ namespace {
 constexpr std::string_view help_head =
     "Usage: gamma-extract --model MODEL --out DIR [options]\n"
     "       gamma-extract inspect MODEL|FILE [options]\n"
+    "       gamma-extract verify DIR [options]\n"
     "\n"
     "Takes the unembedding matrix gamma out of a safetensors checkpoint, without\n"
     "loading the model, computes its centroid mu (the mean row), and writes gamma, mu\n"
     "and gamma - mu as three safetensors files, all of them or none. `inspect` tells\n"
-    "which tensor that is, and lists all others (gamma-extract inspect --help).\n";
+    "which tensor that is, and lists all others; `verify` proves that three such files\n"
+    "are whole and belong together (gamma-extract inspect --help, verify --help).\n";
 
 constexpr std::string_view help_tail =
     "\n"

@@ -60,6 +60,7 @@ void expect_extraction(const Outcome& outcome, const OutputFiles& files, const J
   EXPECT_EQ(testing::sha256_of(read_saved(files.gamma).data), sha256.at("gamma"));
   EXPECT_EQ(testing::sha256_of(mu), sha256.at("mu"));
   EXPECT_EQ(testing::sha256_of(read_saved(files.centered).data), sha256.at("gamma_centered"));
+  testing::expect_success(run_program({"verify", files.gamma.parent_path().string()}));
 }
 
 /// Expects as many warnings in the report as lines, the same ones.

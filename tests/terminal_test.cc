@@ -2,6 +2,7 @@
 #include "terminal.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -225,6 +227,33 @@ TEST_F(TerminalTest, AnIgnoredHangUpStaysIgnored) {
   EXPECT_EQ(outcome_.exit_code, 0) << outcome_.signal;
   EXPECT_THAT(outcome_.out, HasSubstr("gamma"));
   EXPECT_THAT(names_in(out_), UnorderedElementsAreArray(file_names));
+}
+
+TEST_F(TerminalTest, VerifyHasItsBarToo) {
+  // 64 million values, each of them false, which takes longest: the bar comes after 0.1 s.
+  constexpr std::uint64_t rows = 1U << 26U;
+  const auto write_column = [&](const std::string& name, const std::string& key) {
+    std::string header = fmt::format(
+        R"({{"{}":{{"dtype":"F32","shape":[{},1],"data_offsets":[0,{}]}}}})", key, rows, 4 * rows);
+    const std::string length{static_cast<char>(header.size()), 0, 0, 0, 0, 0, 0, 0};
+    write_file(out_ / name, length + header);
+    fs::resize_file(out_ / name, 8 + header.size() + 4 * rows);  // a hole: zeros
+  };
+  write_column("gamma_holes.safetensors", "gamma");
+  write_column("gamma_centered_holes.safetensors", "gamma_centered");
+  write_file(out_ / "gamma_centroid_mu.safetensors",
+             std::string("\x38\0\0\0\0\0\0\0", 8) +
+                 R"({"mu":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )" + "one!");
+  arguments_ = {"verify", out_, "--threads", "1"};
+  Terminal terminal(80);
+  const std::string text = run_on(terminal, [](const std::string&) {});
+  EXPECT_EQ(outcome_.exit_code, 1);
+  EXPECT_THAT(text, HasSubstr("%"));
+  const Screen screen(text);
+  ASSERT_EQ(screen.lines().size(), 2);
+  for (const std::string& line : screen.lines()) {
+    EXPECT_THAT(line, StartsWith("gamma-extract: error: "));
+  }
 }
 
 }  // namespace
