@@ -205,8 +205,9 @@ std::string human_report(const Inspection& inspection, std::optional<std::size_t
   const Table table(inspection.shards, columns);
   std::string text = choice_lines(inspection, columns);
   for (const InspectedShard& shard : inspection.shards) {
-    text += "\n" + table.summary(printable(shard.name),
-                                 shard.read ? human_bytes(bytes_of(shard)) : "unread");
+    text += '\n';
+    text +=
+        table.summary(printable(shard.name), shard.read ? human_bytes(bytes_of(shard)) : "unread");
     for (const Tensor& tensor : shard.tensors) text += table.row(tensor);
   }
   return text + "\n" + total_line(inspection.shards, table);

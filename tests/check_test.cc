@@ -134,7 +134,9 @@ TEST(CheckTest, AllElseInAReportMayDiffer) {
   other.seconds = 1;
   other.bytes_read = 1;
   other.bytes_written = 1;
-  other.gamma.path = other.centroid.path = other.centered.path = std::nullopt;
+  other.gamma.path.reset();
+  other.centroid.path.reset();
+  other.centered.path.reset();
   other.warnings = {"w"};
   EXPECT_TRUE(passes(cli::json_report(other)));
 }

@@ -32,7 +32,7 @@ void PrintTo(const Fixture& fixture, std::ostream* stream) {
 
 std::string slug_of(const std::string& name) {
   std::string slug = name;
-  std::replace(slug.begin(), slug.end(), '-', '_');
+  std::ranges::replace(slug, '-', '_');
   return slug;
 }
 
@@ -147,13 +147,13 @@ TEST(WarningEndToEndTest, RowsOfPadding) {
 
 class HostileEndToEndTest : public ::testing::TestWithParam<Fixture> {
  protected:
-  Outcome run(const std::vector<std::string>& further) const {
+  [[nodiscard]] Outcome run(const std::vector<std::string>& further) const {
     std::vector<std::string> arguments{
         "--model", model(), "--tensor", "w", "--out", (directory_ / "out").string(), "--json"};
     arguments.insert(arguments.end(), further.begin(), further.end());
     return run_program(arguments);
   }
-  [[nodiscard]] std::string model() const {
+  [[nodiscard]] static std::string model() {
     return std::string(TEST_DATA) + "/hostile/" + GetParam().name + ".safetensors";
   }
   [[nodiscard]] std::filesystem::path out() const { return directory_ / "out"; }

@@ -101,7 +101,9 @@ TEST(InspectReportTest, JsonIsAsciiWhateverTheNames) {
   inspection.shards[0].tensors[0].name = "\"\x7f";
   inspection.warnings = {"\u009b"};
   const std::string text = json_report(inspection);
-  for (const char c : text) EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~'));
+  for (const char letter : text) {
+    EXPECT_TRUE(letter == '\n' || (letter >= ' ' && letter <= '~'));
+  }
   const auto json = nlohmann::json::parse(text);
   EXPECT_EQ(json["model"], "\ufffd");
   EXPECT_EQ(json["revision"], "\u00e9");

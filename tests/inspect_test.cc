@@ -51,7 +51,10 @@ class InspectTest : public ::testing::Test {
   }
   static Inspection look_at(const fs::path& path,
                             const std::optional<std::string>& tensor = std::nullopt) {
-    return inspect({.model = {.name = path}, .tensor = tensor}, StopFlag());
+    InspectOptions options;
+    options.model.name = path;
+    options.tensor = tensor;
+    return inspect(options, StopFlag());
   }
 
  private:
@@ -255,7 +258,9 @@ TEST_F(InspectTest, StopsWhenItIsAskedTo) {
   write_single({{"a"}});
   StopFlag stop;
   stop.request(SIGINT);
-  EXPECT_THROW(inspect({.model = {.name = model()}, .tensor = {}}, stop), Stopped);
+  InspectOptions options;
+  options.model.name = model();
+  EXPECT_THROW(inspect(options, stop), Stopped);
 }
 
 }  // namespace

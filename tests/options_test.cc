@@ -79,8 +79,8 @@ TEST(OptionsTest, AllOfThem) {
                                          "--cache-dir",
                                          "hub",
                                          "--offline",
-                                          "--check",
-                                          "r"});
+                                         "--check",
+                                         "r"});
   EXPECT_EQ(parsed.extract.model.name, "m");
   EXPECT_EQ(parsed.extract.model.revision, "refs/pr/1");
   EXPECT_EQ(parsed.extract.model.cache_dir, "hub");

@@ -281,7 +281,7 @@ TEST_F(OutputSetTest, LiveRunsFilesStay) {
   open();
   write();
   const fs::path live = staging_in(out_);
-  OutputSet other(out_, {{"d", 1}}, {}, stop_, [](const std::string&) {});
+  const OutputSet other(out_, {{"d", 1}}, {}, stop_, [](const std::string&) {});
   EXPECT_TRUE(fs::exists(live / "a"));
   set_->commit(accept_);
   EXPECT_EQ(read_file(out_ / "a"), "new a");

@@ -16,7 +16,6 @@ namespace gamma_extract {
 namespace {
 
 using testing::TemporaryDirectory;
-using testing::write_file;
 
 constexpr std::uint64_t rows = 2500;  // three blocks of 1,024 rows
 constexpr std::uint64_t columns = 3;
@@ -91,7 +90,7 @@ TEST_F(PassesTest, GammaIsHashedAsItIsStored) {
 TEST_F(PassesTest, AFileThatChangesBetweenThePasses) {
   const Source source(path_);
   const FirstPass first = run_first(source, 2);
-  values_.at(2 * 1024 * columns) += 1;  // in the last block
+  values_.at(2UL * 1024 * columns) += 1;  // in the last block
   write(values_);
   EXPECT_FAULT(run_second(source, first, 1), file_changed);
   EXPECT_FAULT(run_second(source, first, 2), file_changed);

@@ -31,10 +31,10 @@ constexpr BarState half{.done = 2'333'000'000, .total = 4'667'000'000, .rate = 1
 std::size_t cells_of(const std::string& text) {
   std::size_t cells = 0;
   bool escape = false;
-  for (const char c : text) {
-    if (c == '\x1b') escape = true;
-    if (!escape && (static_cast<unsigned char>(c) & 0xc0U) != 0x80U) ++cells;
-    if (c == 'm') escape = false;
+  for (const char letter : text) {
+    if (letter == '\x1b') escape = true;
+    if (!escape && (static_cast<unsigned char>(letter) & 0xc0U) != 0x80U) ++cells;
+    if (letter == 'm') escape = false;
   }
   return cells;
 }
@@ -267,7 +267,7 @@ TEST(ProgressBarTest, WipesItsLineAndLeavesWhatStoodAbove) {
 TEST(ProgressBarTest, AShortRunShowsNothing) {
   EXPECT_EQ(shown(80,
                   [](int) {
-                    Progress progress;
+                    const Progress progress;
                     ProgressBar bar(progress);
                     bar.print_above("a warning\n");
                   }),

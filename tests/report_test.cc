@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <bit>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -138,7 +139,7 @@ TEST(ReportTest, JsonNumbersReadBackToTheSameBits) {
     report.residual_norm = value;
     const double read =
         nlohmann::json::parse(json_report(report))["centered"]["residual_norm"].get<double>();
-    EXPECT_EQ(std::memcmp(&read, &value, sizeof value), 0) << value;
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(read), std::bit_cast<std::uint64_t>(value)) << value;
   }
 }
 
@@ -237,7 +238,9 @@ TEST(ReportTest, JsonIsAsciiWhateverTheNames) {
   report.centered.path = "\u009b";
   report.warnings = {"\xfe"};
   const std::string text = json_report(report);
-  for (const char c : text) EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~'));
+  for (const char letter : text) {
+    EXPECT_TRUE(letter == '\n' || (letter >= ' ' && letter <= '~'));
+  }
   const auto json = nlohmann::json::parse(text);
   EXPECT_EQ(json["model"], "caf\ufffd \u00e9\u202e\x7f");
   EXPECT_EQ(json["revision"], "\ufffd");

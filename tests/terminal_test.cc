@@ -80,7 +80,8 @@ class Screen {
       colored_ = true;
       return end + 1;
     }
-    const std::size_t bytes = (text[0] & 0x80) == 0 ? 1 : (text[0] & 0x20) == 0 ? 2 : 3;
+    std::size_t bytes = 1;
+    if ((text[0] & 0x80) != 0) bytes = (text[0] & 0x20) == 0 ? 2 : 3;
     lines_.resize(std::max(lines_.size(), row_ + 1));
     std::string& line = lines_[row_];
     line.resize(std::max(line.size(), column_ + 1), ' ');

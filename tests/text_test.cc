@@ -44,7 +44,7 @@ TEST(TextTest, MaximalPartsAreReplaced) {
       {"\xf8\x88\x80\x80\x80", "\ufffd\ufffd\ufffd\ufffd\ufffd"},
       {"ok\xe9t\xe9", "ok\ufffdt\ufffd"},
   };
-  for (const Case& c : cases) EXPECT_EQ(to_utf8(c.bytes), c.expected);
+  for (const Case& each : cases) EXPECT_EQ(to_utf8(each.bytes), each.expected);
 }
 
 TEST(TextTest, ControlCharactersAreEscaped) {

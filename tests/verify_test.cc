@@ -664,7 +664,7 @@ TEST_F(FlippedBitTest, InANameThatJsonEscapes) {
 
 TEST_F(FlippedBitTest, AThousandInTheExample) {
   ExtractOptions options;
-  options.model = std::filesystem::path(PROJECT_DIR) / "examples/qwen3-tiny";
+  options.model.name = std::filesystem::path(PROJECT_DIR) / "examples/qwen3-tiny";
   options.out = directory_.path();
   extract(options, {.stop = stop_, .progress = progress_, .warn = {}});
   ASSERT_TRUE(verify().passed());

@@ -16,10 +16,10 @@
 namespace gamma_extract {
 
 struct ModelOptions {
-  std::string name;                     ///< MODEL: a path, or an id
-  std::optional<std::string> revision;  ///< of an id: branch, tag or commit; nothing: main
-  std::optional<std::filesystem::path> cache_dir;  ///< nothing: by the environment
-  bool offline = false;                            ///< look nowhere but in the cache
+  std::string name;                       ///< MODEL: a path, or an id
+  std::optional<std::string> revision{};  ///< of an id: branch, tag or commit; nothing: main
+  std::optional<std::filesystem::path> cache_dir{};  ///< nothing: by the environment
+  bool offline = false;                              ///< look nowhere but in the cache
 };
 
 struct ModelLocation {

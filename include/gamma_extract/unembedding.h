@@ -34,10 +34,10 @@ struct Choice {
   std::string reason;  ///< one clause for a person: "lm_head.weight is there"
   /// Where head and embedding are both there though the config ties them: the embedding, to be
   /// compared with the head that was taken.
-  std::optional<std::string> compare_with;
+  std::optional<std::string> compare_with{};
   /// What the model applies outside the matrix. Of a tensor that a person named, only where the
   /// family has it for a head or an embedding.
-  OutputScaling output_scaling;
+  OutputScaling output_scaling{};
 };
 
 /// Chooses by the rules or, with `tensor`, takes what it names; then no config is needed.
