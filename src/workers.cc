@@ -1,5 +1,7 @@
 #include "workers.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -9,9 +11,21 @@
 #include <vector>
 
 namespace gamma_extract {
+namespace {
+
+/// The cores that this process may use; hardware_concurrency() counts all that there are.
+unsigned usable_cores() {
+  cpu_set_t usable;
+  if (::sched_getaffinity(0, sizeof usable, &usable) == 0) {
+    return static_cast<unsigned>(CPU_COUNT(&usable));
+  }
+  return std::max(1U, std::thread::hardware_concurrency());  // more than the set has room for
+}
+
+}  // namespace
 
 unsigned usable_threads(unsigned wanted) {
-  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+  return wanted != 0 ? wanted : usable_cores();
 }
 
 void run_workers(unsigned count, const std::function<void(const KeepGoing&)>& work) {
