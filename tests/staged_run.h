@@ -73,15 +73,17 @@ inline ino_t inode_of(const std::filesystem::path& path) {
 
 /// Starts runs until one is caught in the act: it is stopped (SIGSTOP), has staged `fraction` of
 /// its files, and has renamed none. No clock decides that; a run which was too fast goes on to its
-/// end, and `reset` is called before the next. The model's directory is called `model`.
+/// end, and `reset` is called before the next. The model's directory is called `model`. `in_child`
+/// is as Program's.
 inline std::unique_ptr<Program> catch_run(const std::vector<std::string>& arguments,
                                           const std::filesystem::path& out, double fraction,
-                                          const std::function<void()>& reset) {
+                                          const std::function<void()>& reset,
+                                          const std::function<void()>& in_child = {}) {
   constexpr int max_attempts = 20;
   const std::filesystem::path first = out / "gamma_model.safetensors";  // the first to be renamed
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     const ino_t before = inode_of(first);
-    auto program = std::make_unique<Program>(PROGRAM, arguments);
+    auto program = std::make_unique<Program>(PROGRAM, arguments, in_child);
     while (!has_staged(out, fraction) && !has_ended(program->process())) ::usleep(200);
     program->kill(SIGSTOP);
     if (wait_until_stopped(program->process()) && has_staged(out, fraction) &&

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,12 +24,14 @@
 #include "run_program.h"
 #include "seeded_extraction.h"
 #include "snapshot.h"
+#include "staged_run.h"
 #include "temporary_directory.h"
 
 namespace gamma_extract {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::catch_run;
 using testing::file_names;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -212,9 +215,18 @@ TEST_F(TerminalTest, TypedInterruptEndsTheRun) {
 }
 
 TEST_F(TerminalTest, AHangUpEndsTheRun) {
-  run_until("%", 80, [](Terminal& terminal) { terminal.hang_up(); });
-  EXPECT_EQ(outcome_.signal, SIGHUP);
-  EXPECT_EQ(outcome_.out, "");
+  fs::create_directories(out_);
+  auto terminal = std::make_unique<Terminal>(80);
+  const auto reset = [&] {
+    for (const auto& name : file_names) fs::remove(out_ / name);
+    terminal = std::make_unique<Terminal>(80);
+  };
+  const auto program = catch_run(arguments_, out_, 0.5, reset, [&] { terminal->adopt(); });
+  terminal->hang_up();
+  program->kill(SIGCONT);
+  const Outcome outcome = program->wait();
+  EXPECT_EQ(outcome.signal, SIGHUP);
+  EXPECT_EQ(outcome.out, "");
   EXPECT_TRUE(fs::is_empty(out_));
 }
 
