@@ -82,7 +82,10 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
       findings.sums.add(place.first_column, place.rows, widened, sums,
                         significant_bits(block.dtype));
       observer.progress.done += block.bytes.size();
-      if (visit) visit({i, place, block, widened, sums}, keep_going);
+      if (visit) {
+        visit({.index = i, .place = place, .stored = block, .values = widened, .sums = sums},
+              keep_going);
+      }
     }
   });
   return findings.finish(layout.rows());

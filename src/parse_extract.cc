@@ -21,8 +21,8 @@ constexpr std::string_view help_head =
     "Takes the unembedding matrix gamma out of a safetensors checkpoint, without\n"
     "loading the model, computes its centroid mu (the mean row), and writes gamma, mu\n"
     "and gamma - mu as three safetensors files, all of them or none. `inspect` tells\n"
-    "which tensor that is, and lists all others; `verify` proves that three such files\n"
-    "are whole and belong together (gamma-extract inspect --help, verify --help).\n";
+    "which tensor that is, and lists all others; `verify` proves that such files are\n"
+    "whole and belong together (gamma-extract inspect --help, verify --help).\n";
 
 constexpr std::string_view help_tail =
     "\n"

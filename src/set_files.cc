@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -15,7 +16,7 @@ namespace {
 // A detail is for a person: of faults of one kind in one file so many are named.
 constexpr std::size_t most_named = 3;
 
-const std::vector<std::string_view> float_types{"F64", "F32", "F16", "BF16"};
+constexpr std::array<std::string_view, 4> float_types{"F64", "F32", "F16", "BF16"};
 
 bool is_float(std::string_view dtype) {
   return std::ranges::find(float_types, dtype) != float_types.end();
@@ -94,15 +95,17 @@ void add_key_faults(const SetFile& file, Faults& faults) {
 }
 
 void add_value_faults(const SetFile& file, Faults& faults) {
-  const auto require = [&](std::string_view key, const std::vector<std::string_view>& possible) {
+  const auto require = [&](std::string_view key, std::span<const std::string_view> possible) {
     const std::optional<std::string> value = file.label(key);
     if (!value || std::ranges::find(possible, *value) != possible.end()) return;
     faults.push_back(fmt::format("{}: {} is {} instead of {}", file.name, key,
                                  safetensors::quoted(*value), fmt::join(possible, " or ")));
   };
-  require("format", {"pt"});
+  constexpr std::array<std::string_view, 1> format{"pt"};
+  const std::array<std::string_view, 1> space{file.file == centered_file ? "centered" : "original"};
+  require("format", format);
   require("source_dtype", float_types);
-  require("space", {file.file == centered_file ? "centered" : "original"});
+  require("space", space);
 }
 
 /// Where two files say different things. A key that is missing is told of elsewhere, but for
@@ -170,7 +173,7 @@ SetFiles::SetFiles(const std::filesystem::path& directory, const std::string& sl
 void SetFiles::open(const std::filesystem::path& directory, SetFile& file) {
   const std::filesystem::path path = directory / file.name;
   try {
-    file.shard.emplace(path);
+    file.shard = std::make_unique<const Shard>(path);
   } catch (const Error& error) {
     if (error.fault() == Fault::file_missing || error.fault() == Fault::file_not_regular) {
       missing_.push_back(fault_text(error, path, file.name));
@@ -199,7 +202,7 @@ std::optional<std::string> SetFiles::model() const {
 std::vector<Verification::Check> SetFiles::check_headers() const {
   std::vector<Verification::Check> checks;
   add_check(checks, "files", missing_, "all three are there");
-  const auto valid = [](const SetFile& file) { return file.shard.has_value(); };
+  const auto valid = [](const SetFile& file) { return file.shard != nullptr; };
   const bool any_valid = std::ranges::any_of(files_, valid);
   if (any_valid || !invalid_.empty()) {
     add_check(checks, "format", invalid_, "valid safetensors");
@@ -252,27 +255,27 @@ Faults SetFiles::dtype_faults() const {
 /// All against the first of gamma and gamma_centered that is a matrix.
 Faults SetFiles::shape_faults() const {
   Faults faults;
-  const SetFile* reference = nullptr;
+  const safetensors::Tensor* reference = nullptr;
   for (const File file : {centered_file, gamma_file}) {
     const SetFile& matrix = (*this)[file];
     if (!matrix.tensor) continue;
     if (is_matrix(*matrix.tensor)) {
-      reference = &matrix;
+      reference = &*matrix.tensor;
     } else {
       faults.push_back(fmt::format("{}: {} is {}, which is no matrix with rows and columns",
                                    matrix.name, key(file), shape_text(*matrix.tensor)));
     }
   }
   if (reference == nullptr) return faults;
-  const std::vector<std::uint64_t>& shape = reference->tensor->shape;
+  const std::vector<std::uint64_t>& shape = reference->shape;
   for (const SetFile& file : files_) {
     if (!file.tensor || (file.file != centroid_file && !is_matrix(*file.tensor))) continue;
     const auto expected = file.file == centroid_file ? std::vector{shape[1]} : shape;
     if (file.tensor->shape == expected) continue;
     faults.push_back(fmt::format("{}: {} is {} instead of [{}], since {} is {}", file.name,
                                  key(file.file), shape_text(*file.tensor),
-                                 fmt::join(expected, ", "), key(reference->file),
-                                 shape_text(*reference->tensor)));
+                                 fmt::join(expected, ", "), reference->name,
+                                 shape_text(*reference)));
   }
   return faults;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,12 +21,14 @@ namespace gamma_extract {
 /// One of the three.
 struct SetFile {
   File file = gamma_file;
-  std::string name;            ///< within the directory
-  std::optional<Shard> shard;  ///< nothing where the file is missing or not valid
+  std::string name;                    ///< within the directory
+  std::unique_ptr<const Shard> shard;  ///< null where the file is missing or not valid
   /// Its one tensor. Nothing where it has another key, or is not alone.
   std::optional<safetensors::Tensor> tensor;
 
-  [[nodiscard]] bool has_metadata() const { return shard && shard->header.metadata_size() != 0; }
+  [[nodiscard]] bool has_metadata() const {
+    return shard != nullptr && shard->header.metadata_size() != 0;
+  }
   /// The value of that key of its metadata, or nothing.
   [[nodiscard]] std::optional<std::string> label(std::string_view key) const;
 };

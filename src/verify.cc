@@ -160,7 +160,7 @@ class SetVerifier {
 
   /// Where the label `key` of a file is not what `actual` finds.
   template <class Actual>
-  Faults label_faults(std::string_view key, const Actual& actual) const {
+  [[nodiscard]] Faults label_faults(std::string_view key, const Actual& actual) const {
     Faults faults;
     for (const SetFile& file : files_.all()) {
       const std::optional<std::string> label = file.label(key);

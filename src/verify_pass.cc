@@ -40,7 +40,8 @@ Differences find_differences(const SummedBlock& block, std::span<const float> mu
       continue;
     }
     ++found.count;
-    if (!found.first) found.first = {block.place.value(i), expected, centered[i]};
+    if (!found.first)
+      found.first = {.place = block.place.value(i), .expected = expected, .found = centered[i]};
   }
   return found;
 }
@@ -55,10 +56,10 @@ class Passage {
     if (centered_) reader = std::make_shared<BlockReader>(centered_->matrix, layout);
     return [this, reader, &observer](const SummedBlock& block, const KeepGoing& keep_going) {
       std::span<const std::byte> centered;
-      if (reader) {
+      if (reader && centered_) {
         centered = reader->read(block.place);
         observer.progress.done += centered.size();
-        compare(block, as_floats(centered));
+        compare(block, centered_->mu, as_floats(centered));
       }
       see_magnitude(block.sums);
       turns_.take(block.index, keep_going, [&] {
@@ -79,8 +80,9 @@ class Passage {
   }
 
  private:
-  void compare(const SummedBlock& block, std::span<const float> centered) {
-    const auto mu = centered_->mu.subspan(block.place.first_column, block.place.columns);
+  void compare(const SummedBlock& block, std::span<const float> all_mu,
+               std::span<const float> centered) {
+    const auto mu = all_mu.subspan(block.place.first_column, block.place.columns);
     if (is_finite_difference(block.values, mu, centered)) return;
     const Differences found = find_differences(block, mu, centered);
     const std::lock_guard lock(mutex_);

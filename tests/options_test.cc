@@ -307,10 +307,13 @@ TEST(OptionsTest, HelpNamesEveryOptionOnceAndHasExamples) {
 }
 
 TEST(OptionsTest, HelpFitsEightyColumns) {
-  std::istringstream lines(text({"--help"}));
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_LE(line.size(), 80U) << line;
-    EXPECT_FALSE(line.ends_with(' ')) << line;
+  for (const Arguments& arguments :
+       {Arguments{"--help"}, {"inspect", "--help"}, {"verify", "--help"}}) {
+    std::istringstream lines(text(arguments));
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), 80U) << line;
+      EXPECT_FALSE(line.ends_with(' ')) << line;
+    }
   }
 }
 
