@@ -25,8 +25,9 @@ constexpr std::string_view help_tail =
     "  gamma-extract verify data/tensors --json | jq -r .sets[].model\n"
     "      the models whose files are there\n"
     "\n"
-    "Exit codes: 0 all is well; 1 a check failed; 2 usage; 3 no such directory, no set\n"
-    "in it, or a file that cannot be read; 4 standard output; 128 + n ended by signal n.\n";
+    "Exit codes: 0 all is well; 1 a check failed; 2 usage; 3 no such directory, no\n"
+    "set in it, or a file that cannot be read; 4 standard output; 128 + n ended by\n"
+    "signal n.\n";
 
 struct VerifyTable {
   OptionTable table{"gamma-extract verify"};
