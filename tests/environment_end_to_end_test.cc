@@ -92,7 +92,7 @@ TEST_F(EnvironmentTest, TheWorkingDirectoryMayBeGone) {
   });
 }
 
-TEST_F(EnvironmentTest, ClosedStreamsDoNotGetIntoTheFiles) {
+TEST_F(EnvironmentTest, AllStreamsMayBeClosed) {
   const auto close_all = [] {
     for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(descriptor);
   };
