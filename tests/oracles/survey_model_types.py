@@ -65,7 +65,7 @@ RULES = [
     (r"_id$|_index$|_idx$", None),
     (r"image_size|input_size|crop|resolution", 32),
     (r"kv_heads|key_value_heads", 4),
-    (r"^n_groups?$|topk_group|n_groups$|num_groups|ngroups", 1),
+    (r"^n_groups?$|topk_group|n_groups$|num_groups|ngroups|group_size", 1),
     (r"heads$|n_head|num_head", 4),
     (r"layers$|n_layer|depth$|num_blocks|_layer$", 2),
     (r"experts_per_tok|top_k|topk|selected_experts", 2),
@@ -73,7 +73,8 @@ RULES = [
     (r"head_dim|dim_head|head_size|kv_channels", 8),
     (r"rank$", 8),
     (r"position|length|context|window|seq_len|max_", 64),
-    (r"patch_size|stride|kernel", 16),
+    (r"kernel", 15),
+    (r"patch_size|stride", 16),
     (r"", WIDTH),
 ]
 
@@ -104,18 +105,22 @@ def parameters_of(config_class):
 
 
 # What the rules get wrong, by model type; a nested dict goes to a config inside.
-FULL = ["full_attention", "full_attention"]
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+ROPE_BY_LAYER = {"full_attention": ROPE, "sliding_attention": ROPE}
+TINY_TIMM = {"architecture": "test_efficientnet", "hidden_size": WIDTH}
+NO_LAYERS = {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0, "num_hidden_layers": 0, "layer_types": []}
 MOE_MLPS = ["dense", "sparse"]
 EXCEPTIONS = {
-    "cohere_compass_text": {"layer_types": ["full_attention", "sliding_attention"]},
+    "cohere_compass_text": {"rope_parameters": ROPE_BY_LAYER},
     "dbrx": {"attn_config": {"kv_n_heads": 1, "rope_theta": 10000.0}, "ffn_config": {"ffn_hidden_size": WIDTH}},
     "deepseek_ocr2_text": {"mlp_layer_types": MOE_MLPS, "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2},
     "diffusion_gemma_text": {"num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": WIDTH},
     "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
     "gemma3n_text": {"num_kv_shared_layers": 0},
-    "gemma4_assistant": {"text_config": {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0}},
+    "gemma4_assistant": {"text_config": NO_LAYERS},
+    "gemma4_unified_assistant": {"text_config": NO_LAYERS},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
-    "granite4_vision": {"deepstack_layer_map": [[-1, 0]], "spatial_target_layers": [0, 0, 0, 0], "downsample_rate": "1/2"},
+    "granite4_vision": {"text_config": {"hidden_size": 64}, "vision_config": {"hidden_size": 64}, "deepstack_layer_map": [[-1, 0]], "spatial_target_layers": [0, 0, 0, 0], "downsample_rate": "1/2"},
     "hunyuan_v1_dense": {"head_dim": 8},
     "hunyuan_v1_moe": {"head_dim": 8},
     "hunyuan_vl_text": {"head_dim": 8},
@@ -124,8 +129,34 @@ EXCEPTIONS = {
     "mamba2": {"num_heads": 8, "head_dim": 8},
     "ministral": {"head_dim": 8},
     "nemotron": {"num_key_value_heads": 4},
-    "reformer": {"is_decoder": True},
-    "zamba": {"num_hidden_layers": 3, "layers_block_type": ["linear_attention", "linear_attention", "hybrid"]},
+    "reformer": {"is_decoder": True, "axial_pos_embds_dim": [16, 16], "axial_pos_shape": [8, 8]},
+    "dots3_note_vision_encoder": {"mlp_layer_types": MOE_MLPS},
+    "gemma3n": {"vision_config": TINY_TIMM},
+    "fast_vlm": {"vision_config": TINY_TIMM},
+    "perception_lm": {"vision_config": {"architecture": "test_vit", "model_args": {"embed_dim": 64}}},
+    "cosmos3_edge": {"text_config": {"head_dim": 128}},
+    "florence_vision": {
+        "depths": [1, 1, 1, 1],
+        "embed_dim": [16, 16, 32, 32],
+        "num_heads": [2, 2, 2, 2],
+        "num_groups": [2, 2, 2, 2],
+    },
+    "glm5_next_text": {"index_topk": 16},
+    "molmo2": {"adapter_config": {"vision_feature_layer": [-1, -2]}},
+    "muse_spark": {"audio_config": {"num_hidden_layers": 4}},
+    "nemotron_h_omni": {"vision_config": {"video_temporal_patch_size": 2}},
+    "fun_asr_nano": {"adaptor_config": {"intermediate_size": 8}},
+    "vibevoice_asr": {"acoustic_tokenizer_chunk_size": 3200},
+    "vibevoice_acoustic_tokenizer": {"depths": [1] * 7, "num_filters": 2},
+    "vibevoice_acoustic_tokenizer_encoder": {"depths": [1] * 7, "num_filters": 2},
+    "vibevoice_acoustic_tokenizer_decoder": {"depths": [1] * 7, "num_filters": 2},
+    "qwen3_omni_moe": {"talker_config": {"spatial_merge_size": 2}},
+    "qwen3_omni_moe_talker_text": {"shared_expert_intermediate_size": WIDTH},
+    "moonshine_streaming": {"num_key_value_heads": 4},
+    "zamba": {
+        "num_hidden_layers": 5,
+        "layers_block_type": ["linear_attention", "linear_attention", "hybrid", "linear_attention", "hybrid"],
+    },
     "zamba2": {"layers_block_type": ["linear_attention", "hybrid"]},
     "chameleon": {"vocabulary_map": {"<image>": 3}},
     "emu3": {"vocabulary_map": {"<image>": 3, "<|extra_200|>": 4}},
@@ -247,13 +278,19 @@ def fill(model, seed):
                 weight.copy_(0.01 + 0.05 * torch.randn(weight.shape, generator=generator))
 
 
+def input_embedding(model):
+    """The matrix of the input embedding; None where the class names none."""
+    with contextlib.suppress(NotImplementedError):
+        return weight_of(model.get_input_embeddings())
+
+
 def weight_of(module):
     weight = getattr(module, "weight", None)
     return weight if isinstance(weight, torch.Tensor) else None
 
 
 def is_tied(model):
-    head, embedding = weight_of(model.get_output_embeddings()), weight_of(model.get_input_embeddings())
+    head, embedding = weight_of(model.get_output_embeddings()), input_embedding(model)
     return head is not None and embedding is not None and head.data_ptr() == embedding.data_ptr()
 
 
@@ -334,7 +371,7 @@ def observe(job, model_class, directory):
     data = weight.detach().float().contiguous().numpy().tobytes()
     return {
         "names": names_of(weight, tensors),
-        "embedding_names": names_of(weight_of(model.get_input_embeddings()), tensors),
+        "embedding_names": names_of(input_embedding(model), tensors),
         "in_memory_tied": is_tied(model),
         "shape": list(weight.shape),
         "dtype": str(weight.dtype).removeprefix("torch."),
@@ -355,7 +392,7 @@ def which_flag(tied, nested):
     if not any(values):
         return "never tied"
     if not nested:
-        return "outer"
+        return "the only one"
     rules = {
         "outer": lambda o, i: o,
         "inner": lambda o, i: i,
@@ -392,7 +429,13 @@ def survey(job, work):
     head = model.get_output_embeddings()
     facts["head_class"] = type(head).__name__
     if weight_of(head) is None:
-        facts["error"] = f"no matrix: get_output_embeddings() is {type(head).__name__}"
+        facts["no_matrix"] = f"get_output_embeddings() is {type(head).__name__}"
+        model.save_pretrained(home / "saved-untied")
+        entries = json.loads((home / "saved-untied" / "config.json").read_text())
+        facts["saved_model_type"] = entries.get("model_type")
+        facts["architectures"] = entries.get("architectures")
+        facts["head_names_on_disk"], facts["embedding_names_on_disk"] = [], []
+        facts["variants"] = {"saved-untied": {"names": []}}
         return facts
     facts["tied_though_false"] = is_tied(model)
     if is_tied(model):
@@ -448,10 +491,14 @@ def survey(job, work):
     for flag in (True, None):
         look(f"both-{SHORT[flag]}", untied_file, flag, flag)
     head_only = {n: v for n, v in untied.items() if n not in seen["embedding_names"]}
-    if seen["names"] and seen["embedding_names"] and seen["names"] != seen["embedding_names"]:
-        for flag in (True, False):
+    if seen["names"] and seen["names"] != seen["embedding_names"]:
+        for flag in (True, False) if seen["embedding_names"] else ():
             look(f"head-only-{SHORT[flag]}", head_only, flag, flag)
-        embedding_only = {n: v for n, v in untied.items() if n not in seen["names"]}
+        tied_names = facts["tied_names_on_disk"] or []
+        if facts.get("tied_when_true") and tied_names and not set(tied_names) & set(seen["names"]):
+            embedding_only = load_file(home / "saved-tied" / "model.safetensors")
+        else:
+            embedding_only = {n: v for n, v in untied.items() if n not in seen["names"]}
         save_file(embedding_only, home / "embedding-only.safetensors", {"format": "pt"})
         table = {}
         values = (None, True, False)
@@ -466,6 +513,117 @@ def survey(job, work):
             facts["tied_default_outer"] = table[(None, False)]
             facts["tied_default_inner"] = table[(False, None)]
     return facts
+
+
+# The program beside the facts.
+
+DTYPES = {"float64", "float32", "float16", "bfloat16"}
+RIGHT, WRONG, MISSED, UNKNOWN = "right", "wrong tensor", "refused though held", "transformers does not load it"
+
+
+def run_program(program, directory):
+    """What the program takes from that directory, or why it refuses."""
+    command = [program, "--model", directory, "--json", "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode == 0:
+        report = json.loads(done.stdout)
+        return {"tensor": report["tensor"], "xxh3": report["gamma"]["data_xxh3"], "tied": report["tied"]}
+    words = done.stderr.strip().removeprefix("gamma-extract: error: ")
+    return {"code": done.returncode, "words": words.replace(f"{directory}/", "").replace(f"{directory}: ", "")}
+
+
+def must_take(fact):
+    return bool(fact["names"]) and len(fact["shape"]) == 2 and fact["dtype"] in DTYPES
+
+
+def judge(fact, result):
+    """What the program did, judged by what transformers does."""
+    if "error" in fact:
+        return UNKNOWN
+    if "tensor" not in result:
+        return MISSED if must_take(fact) else RIGHT
+    return RIGHT if must_take(fact) and result["xxh3"] == fact["xxh3"] else WRONG
+
+
+def compare(facts, work, program):
+    """Result and verdict of the program for each checkpoint of a type."""
+    home = work / f"{facts['model_type']}--{facts['class']}"
+    results = {}
+    for name, fact in facts.get("variants", {}).items():
+        result = run_program(program, home / name)
+        results[name] = result | {"verdict": judge(fact, result)}
+    return results
+
+
+def code(names, joined=" or "):
+    return joined.join(f"`{name}`" for name in names)
+
+
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+def tensor_cell(facts):
+    if "no_matrix" in facts:
+        return f"none: {facts['no_matrix']}"
+    own = code(facts["head_names_on_disk"]) or "none"
+    tied = facts.get("tied_names_on_disk") or []
+    if facts.get("tied_when_true") and tied and tied != facts["head_names_on_disk"]:
+        return f"{own}, tied {code(tied)}"
+    return own
+
+
+def default_cell(facts):
+    if "tied_default" not in facts:
+        return ""
+    if facts["flag_that_counts"] in ("never tied", "always tied"):
+        return facts["flag_that_counts"].removesuffix(" tied")
+    default = "yes" if facts["tied_default"] else "no"
+    return f"{default}; {facts['flag_that_counts']} flag" if facts["flag_path"] else default
+
+
+def result_cell(facts):
+    """What the program did with all checkpoints of the type, in a few words."""
+    if "error" in facts:
+        return f"not built: {facts['error']}"
+    results, variants = facts["results"], facts["variants"]
+    bad = collections.defaultdict(list)
+    for name, result in results.items():
+        if result["verdict"] == WRONG:
+            bad[f"WRONG: takes {code([result['tensor']])}"].append(name)
+        elif result["verdict"] == MISSED:
+            bad[f"refused: {result['words']}"].append(name)
+    if bad:
+        return "; ".join(f"{words} ({', '.join(names)})" for words, names in bad.items())
+    if not any(must_take(fact) for fact in variants.values() if "error" not in fact):
+        return f"refused: {next(iter(results.values()))['words']}"
+    return "taken"
+
+
+def table(all_facts):
+    lines = [
+        "# Model types",
+        "",
+        f"Made by `tests/oracles/survey_model_types.py` with transformers {transformers.__version__};"
+        " do not edit.",
+        "",
+        "| model type | saved class | checkpoint's tensor | tied by default | result |",
+        "|---|---|---|---|---|",
+    ]
+    counts = collections.Counter()
+    verdicts = collections.Counter()
+    for facts in all_facts:
+        result = result_cell(facts)
+        counts[re.split("[:;]", result)[0]] += 1
+        verdicts.update(r["verdict"] for r in facts.get("results", {}).values())
+        columns = [f"`{facts['model_type']}`", f"`{facts['class']}`"]
+        columns += ["", ""] if "error" in facts else [tensor_cell(facts), default_cell(facts)]
+        lines.append(f"| {' | '.join(cell(c) for c in columns + [result])} |")
+    lines += ["", f"{len(all_facts)} lines: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())) + "."]
+    lines += [
+        f"{sum(verdicts.values())} checkpoints: " + ", ".join(f"{n} {what}" for what, n in sorted(verdicts.items())) + "."
+    ]
+    return "\n".join(lines) + "\n", verdicts
 
 
 def flags_in(entries, path):
@@ -507,34 +665,60 @@ def warm_up(work):
     survey(next(job for job in all_jobs() if job.model_type == "llama"), work)
 
 
+def read_facts(path):
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return {(facts["model_type"], facts["class"]): facts for facts in lines}
+
+
+def write_facts(path, known):
+    path.write_text("".join(json.dumps(facts) + "\n" for facts in known.values()))
+
+
+def survey_all(jobs, arguments, known, store):
+    warm_up(arguments.work / "warm-up")
+    for job in jobs:
+        key = (job.model_type, job.class_name)
+        if arguments.keep and key in known and "error" not in known[key]:
+            continue
+        known[key] = run_apart(job, arguments.work, TIME_LIMIT)
+        f = known[key]
+        what = f.get("error") or f"{f['head_names_on_disk']} {f['embedding_names_on_disk']}"
+        print(f"{job.name} {f['seconds']} s {what}", file=sys.stderr, flush=True)
+        write_facts(store, known)
+
+
+def compare_all(jobs, arguments, known):
+    for job in jobs:
+        facts = known[(job.model_type, job.class_name)]
+        facts["results"] = compare(facts, arguments.work, arguments.program)
+        print(f"{job.name} {result_cell(facts)}", file=sys.stderr, flush=True)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--retry", action="store_true", help="only types that have an error so far")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--work", type=Path, required=True, help="where checkpoints and facts.jsonl go")
+    parser.add_argument("--only", default="", help="a pattern of TYPE--CLASS")
+    parser.add_argument("--keep", action="store_true", help="build again only what failed before")
+    parser.add_argument("--program", type=Path, help="a built gamma-extract, to be compared")
+    parser.add_argument("--table", type=Path, default=HERE.parents[1] / "docs" / "model-types.md")
     arguments = parser.parse_args()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
     arguments.work.mkdir(parents=True, exist_ok=True)
+    jobs = [job for job in all_jobs() if re.search(arguments.only, job.name)]
     store = arguments.work / "facts.jsonl"
-    known = {}
-    if store.exists():
-        for line in store.read_text().splitlines():
-            facts = json.loads(line)
-            known[(facts["model_type"], facts["class"])] = facts
-    warm_up(arguments.work)
-    for job in all_jobs():
-        key = (job.model_type, job.class_name)
-        if not re.search(arguments.only, job.name):
-            continue
-        if arguments.retry and key in known and "error" not in known[key]:
-            continue
-        known[key] = run_apart(job, arguments.work, TIME_LIMIT)
-        f = known[key]
-        print(job.name, f["seconds"], f.get("error") or (f["head_names_on_disk"], f["embedding_names_on_disk"], f.get("flag_that_counts"), f.get("tied_default")), flush=True)
-        store.write_text("".join(json.dumps(facts) + "\n" for facts in known.values()))
+    known = read_facts(store)
+    survey_all(jobs, arguments, known, store)
+    if not arguments.program:
+        return 0
+    compare_all(jobs, arguments, known)
+    text, verdicts = table([known[(job.model_type, job.class_name)] for job in jobs])
+    arguments.table.write_text(text)
+    return int(verdicts[WRONG] + verdicts[MISSED] > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
