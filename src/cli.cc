@@ -43,7 +43,7 @@ std::optional<std::size_t> output_columns() {
 /// or throws, the bar is gone.
 template <class Work>
 auto watch(const Work& work, bool quiet, const StopFlag& stop) {
-  Progress progress;
+  Progress progress;  // NOLINT(misc-const-correctness): the observer may be written through
   std::optional<ProgressBar> bar;
   if (!quiet && can_draw_progress()) bar.emplace(progress);
   const auto warn = [&bar](const std::string& warning) {

@@ -7,6 +7,7 @@
 
 #include "gamma_extract/error.h"
 #include "model_cache.h"
+#include "output_files.h"
 #include "repo_id.h"
 
 namespace gamma_extract {
@@ -71,9 +72,7 @@ void require_slug(const std::string& slug, const fs::path& path) {
          "{}: the label {} has {} bytes, more than {}; give a shorter one with --name",
          path.string(), slug, slug.size(), max_slug_bytes);
   }
-  // gamma_<slug> must be neither gamma_centroid_mu nor gamma_covariance, nor, for another model in
-  // the same directory, its gamma_centered_<slug>.
-  if (slug == "centroid_mu" || slug == "covariance" || slug.starts_with("centered_")) {
+  if (is_reserved_slug(slug)) {
     fail(Fault::usage,
          "{}: the label {} would give gamma_{}.safetensors, which is another file's name; give "
          "another label with --name",

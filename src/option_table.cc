@@ -118,6 +118,18 @@ std::vector<std::string> OptionTable::operands() const {
   return operands;
 }
 
+std::string OptionTable::operand(std::string_view what, std::string_view remedy) const {
+  const std::vector<std::string> given = operands();
+  if (given.empty() || given.front().empty()) {
+    fail(Fault::usage, "{}: missing or empty; {}, {}", what, remedy, see_help_);
+  }
+  if (given.size() > 1) {
+    fail(Fault::usage, "'{}': unexpected argument; quote a name that has spaces, {}", given[1],
+         see_help_);
+  }
+  return given.front();
+}
+
 std::string OptionTable::help() const {
   std::string text;
   std::string group;

@@ -35,6 +35,10 @@ class OptionTable {
   /// The arguments that are no options.
   [[nodiscard]] std::vector<std::string> operands() const;
 
+  /// The one argument that is no option, of a command that must have one. `what` is its name and
+  /// the remedy where it is missing or empty: "DIR", "name a directory".
+  [[nodiscard]] std::string operand(std::string_view what, std::string_view remedy) const;
+
   /// The groups with their options, each group with an empty line before it.
   [[nodiscard]] std::string help() const;
 

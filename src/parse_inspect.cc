@@ -1,9 +1,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "gamma_extract/error.h"
 #include "model_option_table.h"
 #include "option_table.h"
 #include "options.h"
@@ -41,19 +39,6 @@ struct InspectTable {
   CLI::Option* help = table.flag("What to print", "-h,--help", "this text");
 };
 
-std::string model_of(const OptionTable& table) {
-  const std::vector<std::string> operands = table.operands();
-  if (operands.empty() || operands.front().empty()) {
-    fail(Fault::usage, "MODEL: missing or empty; name a checkpoint or a file, {}",
-         table.see_help());
-  }
-  if (operands.size() > 1) {
-    fail(Fault::usage, "'{}': unexpected argument; quote a name that has spaces, {}", operands[1],
-         table.see_help());
-  }
-  return operands.front();
-}
-
 }  // namespace
 
 Request parse_inspect(std::span<const std::string> arguments) {
@@ -64,7 +49,8 @@ Request parse_inspect(std::span<const std::string> arguments) {
   }
   options.table.require_known();
   return InspectCommand{
-      .inspect = {.model = options.which.options(options.table, model_of(options.table)),
+      .inspect = {.model = options.which.options(
+                      options.table, options.table.operand("MODEL", "name a checkpoint or a file")),
                   .tensor = options.table.value_of(*options.tensor)},
       .json = is_given(*options.json)};
 }

@@ -1,8 +1,6 @@
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "gamma_extract/error.h"
 #include "option_table.h"
 #include "options.h"
 
@@ -44,19 +42,6 @@ struct VerifyTable {
   CLI::Option* help = table.flag("What to print", "-h,--help", "this text");
 };
 
-std::string directory_of(const OptionTable& table) {
-  const std::vector<std::string> operands = table.operands();
-  if (operands.empty() || operands.front().empty()) {
-    fail(Fault::usage, "DIR: missing or empty; name the directory that holds the files, {}",
-         table.see_help());
-  }
-  if (operands.size() > 1) {
-    fail(Fault::usage, "'{}': unexpected argument; name one directory, {}", operands[1],
-         table.see_help());
-  }
-  return operands.front();
-}
-
 }  // namespace
 
 Request parse_verify(std::span<const std::string> arguments) {
@@ -66,7 +51,8 @@ Request parse_verify(std::span<const std::string> arguments) {
     return Information{std::string(help_head) + options.table.help() + std::string(help_tail)};
   }
   options.table.require_known();
-  return VerifyCommand{.verify = {.directory = directory_of(options.table),
+  return VerifyCommand{.verify = {.directory = options.table.operand(
+                                      "DIR", "name the directory that holds the files"),
                                   .threads = options.table.threads_of(*options.threads)},
                        .json = is_given(*options.json),
                        .quiet = is_given(*options.quiet)};
