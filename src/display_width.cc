@@ -45,6 +45,7 @@ bool is_continuation(char byte) {
 std::size_t cells_of(std::string_view bytes) {
   wchar_t character = 0;
   mbstate_t state{};
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): its state is the one above
   if (::mbrtowc(&character, bytes.data(), bytes.size(), &state) != bytes.size()) return 1;
   const int width = ::wcwidth(character);
   return width < 0 ? 1 : static_cast<std::size_t>(width);

@@ -86,30 +86,33 @@ class Inspector {
 
  private:
   void choose(const std::optional<std::string>& tensor) try {
-    choice_ = choose_unembedding(checkpoint_, tensor);
-    if (choice_->compare_with) {
-      choice_->reason += fmt::format("; the config ties it to {}, not compared with it here",
-                                     *choice_->compare_with);
+    Choice choice = choose_unembedding(checkpoint_, tensor);
+    if (choice.compare_with) {
+      choice.reason += fmt::format("; the config ties it to {}, not compared with it here",
+                                   *choice.compare_with);
     }
+    choice_ = std::move(choice);
   } catch (const Error& error) {
     inspection_.problem = error;
   }
 
-  [[nodiscard]] bool holds_choice(const std::string& shard) const {
-    return choice_ && choice_->shard == shard;
+  /// The choice, if this shard holds it.
+  [[nodiscard]] const Choice* choice_in(const std::string& shard) const {
+    return choice_ && choice_->shard == shard ? &*choice_ : nullptr;
   }
 
   void add_shard(const std::string& name, Names& expected) {
+    const Choice* const choice = choice_in(name);
     try {
       const std::shared_ptr<const Shard> shard =
-          checkpoint_.open_shard(holds_choice(name) ? choice_->tensor : expected.front());
+          checkpoint_.open_shard(choice != nullptr ? choice->tensor : expected.front());
       inspection_.shards.push_back(
           {.name = name, .read = true, .tensors = tensors_of(shard->header)});
       warn_of_differences(inspection_.shards.back(), expected);
-      if (holds_choice(name)) take_choice(*shard);
+      if (choice != nullptr) take(*choice, *shard);
     } catch (const Error& error) {
       inspection_.shards.push_back({.name = name, .read = false, .tensors = {}});
-      if (holds_choice(name)) {
+      if (choice != nullptr) {
         inspection_.problem = error;
       } else {
         warn(error.what());
@@ -117,11 +120,11 @@ class Inspector {
     }
   }
 
-  void take_choice(const Shard& shard) try {
-    const StoredMatrix matrix = stored_matrix(shard, choice_->tensor);
+  void take(const Choice& choice, const Shard& shard) try {
+    const StoredMatrix matrix = stored_matrix(shard, choice.tensor);
     std::ranges::move(shape_warnings(checkpoint_.config(), matrix),
                       std::back_inserter(inspection_.warnings));
-    inspection_.chosen = {.choice = *choice_, .tensor = matrix.tensor};
+    inspection_.chosen = {.choice = choice, .tensor = matrix.tensor};
   } catch (const Error& error) {
     inspection_.problem = error;
   }

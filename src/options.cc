@@ -26,6 +26,7 @@ constexpr std::array commands{
 /// the main job, which knows what to make of a model's name.
 void require_no_slip(const std::string& word) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const NamedCommand& command : commands) names.emplace_back(command.name);
   const std::optional<std::string> meant = nearest(word, names);
   if (meant) fail(Fault::usage, "{}: no such command; did you mean {}?", word, *meant);

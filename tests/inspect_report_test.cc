@@ -34,7 +34,8 @@ Inspection example() {
                                   .shard = "model-00001-of-00002.safetensors",
                                   .tied = true,
                                   .reason = "the config ties it to the input embedding",
-                                  .compare_with = std::nullopt},
+                                  .compare_with = std::nullopt,
+                                  .output_scaling = {}},
                        .tensor = gamma()};
   inspection.candidates = {gamma().name};
   inspection.shards = {
@@ -94,7 +95,7 @@ TEST(InspectReportTest, JsonIsAsciiWhateverTheNames) {
   inspection.revision = "\u00e9";
   inspection.chosen->choice.tensor = "a\nb";
   inspection.chosen->choice.shard = "\xc3";
-  inspection.chosen->choice.reason = "\u202e";
+  inspection.chosen->choice.reason = "\u2028";
   inspection.candidates = {"\x1b"};
   inspection.problem = Error(Fault::config_missing, "\xfe");
   inspection.shards[0].name = "\u5c42";
@@ -109,7 +110,7 @@ TEST(InspectReportTest, JsonIsAsciiWhateverTheNames) {
   EXPECT_EQ(json["revision"], "\u00e9");
   EXPECT_EQ(json["choice"]["tensor"], "a\nb");
   EXPECT_EQ(json["choice"]["shard"], "\ufffd");
-  EXPECT_EQ(json["choice"]["reason"], "\u202e");
+  EXPECT_EQ(json["choice"]["reason"], "\u2028");
   EXPECT_EQ(json["candidates"][0], "\x1b");
   EXPECT_EQ(json["problem"], "\ufffd");
   EXPECT_EQ(json["tensors"][0]["shard"], "\u5c42");
@@ -213,7 +214,7 @@ TEST(InspectReportTest, HumanReportEscapesWhatATerminalWouldObey) {
   inspection.model = "\x1b]0;x";
   inspection.chosen->choice.tensor = "a\nb";
   inspection.chosen->choice.shard = "\xff";
-  inspection.chosen->choice.reason = "\u202e";
+  inspection.chosen->choice.reason = "\u2028";
   inspection.shards[0].name = "\x07";
   inspection.shards[0].tensors[0].name = "\u009b";
   inspection.shards[1].tensors[0].name = "\u5c42.weight";
@@ -221,7 +222,7 @@ TEST(InspectReportTest, HumanReportEscapesWhatATerminalWouldObey) {
     const std::string text = human_report(inspection, columns);
     for (const char* const part :
          {"model           \\x1b]0;x\n", "tensor          a\\nb (tied)\n",
-          "reason          \\u202e\n", "shard           \\xff\n", "\n\\x07                    ",
+          "reason          \\u2028\n", "shard           \\xff\n", "\n\\x07                    ",
           "  \\u009b     BF16", "  \u5c42.weight  F32 "}) {
       EXPECT_THAT(text, HasSubstr(part));
     }
