@@ -156,7 +156,7 @@ const std::vector<Family>& families() {
       // Text models beside others, for images or sound.
       {{"qwen3_vl", "aria", "chameleon", "cohere_compass", "cosmos3_omni", "deepseek_ocr2",
         "dots3_note", "exaone4_5", "fuyu", "glm46v", "glm5_next", "glmga", "granite4_vision",
-        "llava_next", "minicpmv4_6", "minicpmv4_7", "muse_glimmer", "perception_lm", "qianfan_ocr",
+        "llava_next", "minicpmv4_6", "minicpmv4_7", "muse_glimmer", "qianfan_ocr",
         "qwen2_5_omni_thinker", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe_thinker", "qwen3_vl_moe",
         "qwen4_exp", "step3p7", "unlimited_ocr", "video_llava", "vipllava"},
        inner_head, inner_embed_tokens, outer, untied},
@@ -170,6 +170,7 @@ const std::vector<Family>& families() {
       {{"llava", "fast_vlm", "glm4v", "glm4v_moe", "glm_ocr", "llava_next_video",
         "llava_onevision", "minimax_m3_vl", "qwen2_5_vl", "qwen2_vl", "video_llama_3"},
        inner_head, inner_embed_tokens, either, untied},
+      {{"perception_lm"}, inner_head, inner_embed_tokens, first, untied},
       {{"paddleocr_vl", "hunyuan_vl"}, inner_head, inner_embed_tokens, either, tied},
       {{"llama4", "vibevoice"}, inner_head, inner_embed_tokens, inner, untied},
       {{"mllama", "audioflamingo3", "cosmos3_edge", "muse_spark", "musicflamingo", "qwen2_audio",

@@ -55,6 +55,9 @@ Tie tie_of(const Config& config, const Family* family) {
   if (family->flag == TieFlag::either) {
     if (Tie inner = by_inner_flag(config, *family); inner.tied.value_or(false)) return inner;
   }
+  if (family->flag == TieFlag::first && !config.tie_word_embeddings) {
+    return by_inner_flag(config, *family);
+  }
   return by_own_flag(config, *family);
 }
 

@@ -63,6 +63,16 @@ TEST(TieTest, EitherFlag) {
   EXPECT_EQ(tied(TieFlag::either, false, config_of(absent, absent, "gemma")), true);
 }
 
+TEST(TieTest, TheFirstFlag) {
+  for (const Flag inner : {absent, Flag(false), Flag(true)}) {
+    EXPECT_EQ(tied(TieFlag::first, false, config_of(true, inner)), true);
+    EXPECT_EQ(tied(TieFlag::first, true, config_of(false, inner)), false);
+  }
+  EXPECT_EQ(tied(TieFlag::first, false, config_of(absent, true)), true);
+  EXPECT_EQ(tied(TieFlag::first, true, config_of(absent, false)), false);
+  EXPECT_EQ(tied(TieFlag::first, false, config_of(absent, absent)), false);
+}
+
 TEST(TieTest, NoFlagAtAll) {
   EXPECT_EQ(tied(TieFlag::always, true, config_of(false, false)), true);
   EXPECT_EQ(tied(TieFlag::never, false, config_of(true, true)), false);

@@ -17,6 +17,7 @@ namespace gamma_extract {
 enum class TieFlag : std::uint8_t {
   outer,
   inner,
+  first,   ///< the outer one, and where that is absent the inner one
   either,  ///< tied if one of the two is true
   always,  ///< tied, whatever the config says
   never,   ///< never tied, whatever the config says

@@ -225,6 +225,12 @@ CASES = [
     ),
     Case("gemma3"),
     Case("llava", "LlavaForConditionalGeneration"),
+    # Needs timm and pillow.
+    Case(
+        "perception_lm",
+        "PerceptionLMForConditionalGeneration",
+        {"vision_config": {"architecture": "test_vit", "model_args": {"embed_dim": 8}}},
+    ),
     Case("paddleocr_vl", "PaddleOCRVLForConditionalGeneration"),
     Case(
         "llama4",
