@@ -20,6 +20,7 @@ stdin. A control document may hold
                             "branches": {BRANCH: REVISION}}}
     "tokens": {TOKEN: [NAME, ...]}    valid tokens, and the gated or private repositories each may read
     "link_seconds": N           how long links signed from now on hold
+    "range_with_gzip": true     the CDN gives ranges to a client that accepts gzip, too
     "stop", "start": [ORIGIN, ...]    closes an origin's port and connections; opens it again (a
                                 POST to an origin that stops gets no reply)
     "clear_log": true
@@ -105,11 +106,11 @@ class World:
         self.addresses["refused"] = f"http://{HOST}:{self._refused.getsockname()[1]}"
         self.links = SignedLinks(self.addresses["cdn"])
         self.hub = Hub(self.repositories, self.links)
-        cdn = Cdn(self.repositories, self.links)
+        self.cdn = Cdn(self.repositories, self.links)
         self.servers = {
             "hub": self.hub,
-            "cdn": cdn,
-            "elsewhere": Stranger(self.hub, cdn),
+            "cdn": self.cdn,
+            "elsewhere": Stranger(self.hub, self.cdn),
             "mirror": Mirror(self.addresses["hub"]),
         }
 
@@ -140,6 +141,7 @@ class World:
             "repositories": self._configure_repositories,
             "tokens": lambda tokens: setattr(self.hub, "tokens", tokens),
             "link_seconds": lambda seconds: setattr(self.links, "seconds", float(seconds)),
+            "range_with_gzip": lambda honest: setattr(self.cdn, "range_with_gzip", honest),
             "stop": self._stop,
             "start": self._start,
             "clear_log": lambda _: self.log.clear(),

@@ -166,8 +166,9 @@ def shift_content_range(answer: Answer, request: Request, p: Parameters, _: Orig
 
 
 def range_as_200(answer: Answer, request: Request, p: Parameters, _: Origins) -> None:
-    answer.status = 200
-    answer.headers.pop("Content-Range", None)
+    if answer.status == 206:
+        answer.status = 200
+        del answer.headers["Content-Range"]
 
 
 def refuse_range(answer: Answer, request: Request, p: Parameters, _: Origins) -> None:
@@ -175,7 +176,9 @@ def refuse_range(answer: Answer, request: Request, p: Parameters, _: Origins) ->
 
 
 def multipart(answer: Answer, request: Request, p: Parameters, _: Origins) -> None:
-    part = f"--part\r\nContent-Range: {answer.headers.pop('Content-Range', '')}\r\n\r\n".encode()
+    if answer.status != 206:
+        return
+    part = f"--part\r\nContent-Range: {answer.headers.pop('Content-Range')}\r\n\r\n".encode()
     answer.headers["Content-Type"] = "multipart/byteranges; boundary=part"
     answer.set_content(
         Content((*Content.of_bytes(part).parts, *answer.content.parts)).followed_by(b"\r\n--part--")

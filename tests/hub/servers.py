@@ -69,11 +69,13 @@ class SignedLinks:
 
 
 class Cdn:
-    """Serves blobs by signed link. Its ETag is not the Hub's, and with gzip it ignores Range."""
+    """Serves blobs by signed link. Its ETag is not the Hub's, and with gzip it ignores Range, unless
+    `range_with_gzip`."""
 
     def __init__(self, repositories: Repositories, links: SignedLinks) -> None:
         self.repositories = repositories
         self.links = links
+        self.range_with_gzip = False
 
     def answer(self, request: Request, file_filter: FileFilter) -> Answer:
         if request.kind != "blob":
@@ -91,7 +93,8 @@ class Cdn:
         file_filter(request, file)
         etag = f'"{hashlib.md5(file.etag.encode()).hexdigest()}-9"'
         headers = {"Content-Type": "binary/octet-stream", "Accept-Ranges": "bytes", "ETag": etag}
-        if request.accepts_gzip or request.headers.get("If-Range", etag) != etag:
+        ignores_range = request.accepts_gzip and not self.range_with_gzip
+        if ignores_range or request.headers.get("If-Range", etag) != etag:
             return Answer(200, headers, file.content)
         return ranged(request, file.content, headers)
 
