@@ -218,6 +218,7 @@ Reference parse_reference(const std::string& text, const std::string& name) {
     if (!is_compared_part(leaf.path.front())) continue;
     const std::string figure = fmt::format("{}", fmt::join(leaf.path, "."));
     if (const Field* const field = find_field(fields, figure)) {
+      // NOLINTNEXTLINE(readability-suspicious-call-argument): each in its place
       require_kind(leaf, figure, *field, name);
     }
     if (!is_figure(leaf)) continue;

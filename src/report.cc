@@ -180,8 +180,8 @@ std::string difference(const Comparison& comparison, const std::string& tensor) 
     return fmt::format("{}: a report has no such figure; correct the reference", comparison.name);
   }
   std::string expected = exact_text(comparison.expected);
-  if (comparison.tolerance.value_or(0) > 0) {
-    expected += fmt::format(" (tolerance {:.3g})", *comparison.tolerance);
+  if (const double tolerance = comparison.tolerance.value_or(0); tolerance > 0) {
+    expected += fmt::format(" (tolerance {:.3g})", tolerance);
   }
   return fmt::format(
       "{} of {} is {}, not {}; if that is meant, save this run's --json as the new reference",

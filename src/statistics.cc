@@ -61,7 +61,7 @@ NormSummary summarize_norms(std::span<double> norms) {
   NormSummary summary;
   summary.mean = mean(norms);
   summary.std = deviation(norms, *summary.mean);
-  const auto [min, max] = std::minmax_element(norms.begin(), norms.end());
+  const auto [min, max] = std::ranges::minmax_element(norms);
   summary.min = *min;
   summary.max = *max;
   const auto middle = norms.begin() + static_cast<std::ptrdiff_t>((norms.size() - 1) / 2);
@@ -78,7 +78,7 @@ CentroidSummary summarize_centroid(std::span<const float> mu) {
       std::sqrt(sum_of(components, [](double component) { return component * component; }));
   summary.mean = mean(components);
   summary.std = deviation(components, *summary.mean);
-  const auto [min, max] = std::minmax_element(components.begin(), components.end());
+  const auto [min, max] = std::ranges::minmax_element(components);
   summary.max_magnitude = std::max(-*min, *max);
   return summary;
 }

@@ -40,7 +40,7 @@ std::optional<Promise> promise_of(unsigned first) {
 
 /// The head of `text`, which is not empty.
 Head head_of(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto byte = [text](std::size_t index) { return static_cast<unsigned char>(text[index]); };
   const std::optional<Promise> promise = promise_of(byte(0));
   if (!promise) return {.code_point = std::nullopt, .length = 1};
 
@@ -128,7 +128,9 @@ std::string human_bytes(std::uint64_t bytes) {
     value /= 1000;
     ++unit;
   }
-  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  int decimals = 0;
+  if (value < 99.95) decimals = 1;
+  if (value < 9.995) decimals = 2;
   return fmt::format("{:.{}f} {}", value, decimals, units.at(unit));
 }
 
