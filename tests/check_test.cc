@@ -182,26 +182,29 @@ TEST(CheckTest, AReportsFiguresMayBeOffByABillionth) {
     const char *part, *key;
     double value, scale;
   };
-  for (const Case& c : {Case{"gamma", "mean_norm", 8, 8},
-                        {"gamma", "std_norm", 0.125, 8},
-                        {"gamma", "min_norm", 2, 2},
-                        {"gamma", "median_norm", 7.5, 7.5},
-                        {"gamma", "max_norm", 16, 16},
-                        {"centroid", "norm", 0.3212743081363139, 0.3212743081363139},
-                        {"centroid", "mean", -0.002, 0.5},
-                        {"centroid", "std", 0.04, 0.5},
-                        {"centered", "mean_norm", 4, 4},
-                        {"centered", "std_norm", 0.25, 4},
-                        {"centered", "min_norm", 1, 1},
-                        {"centered", "median_norm", 3.5, 3.5},
-                        {"centered", "max_norm", 12, 12}}) {
+  for (const Case& each : {Case{"gamma", "mean_norm", 8, 8},
+                           {"gamma", "std_norm", 0.125, 8},
+                           {"gamma", "min_norm", 2, 2},
+                           {"gamma", "median_norm", 7.5, 7.5},
+                           {"gamma", "max_norm", 16, 16},
+                           {"centroid", "norm", 0.3212743081363139, 0.3212743081363139},
+                           {"centroid", "mean", -0.002, 0.5},
+                           {"centroid", "std", 0.04, 0.5},
+                           {"centered", "mean_norm", 4, 4},
+                           {"centered", "std_norm", 0.25, 4},
+                           {"centered", "min_norm", 1, 1},
+                           {"centered", "median_norm", 3.5, 3.5},
+                           {"centered", "max_norm", 12, 12}}) {
     for (const double sign : {-1.0, 1.0}) {
-      const double off = sign * 1e-9 * c.scale;
-      EXPECT_TRUE(passes(reported(c.part, c.key, c.value + 0.9 * off))) << c.part << c.key;
-      EXPECT_FALSE(passes(reported(c.part, c.key, c.value + 1.1 * off))) << c.part << c.key;
+      const double off = sign * 1e-9 * each.scale;
+      EXPECT_TRUE(passes(reported(each.part, each.key, each.value + 0.9 * off)))
+          << each.part << each.key;
+      EXPECT_FALSE(passes(reported(each.part, each.key, each.value + 1.1 * off)))
+          << each.part << each.key;
     }
-    EXPECT_DOUBLE_EQ(check(reported(c.part, c.key, c.value)).compared.at(0).tolerance.value(),
-                     1e-9 * c.scale);
+    EXPECT_DOUBLE_EQ(
+        check(reported(each.part, each.key, each.value)).compared.at(0).tolerance.value(),
+        1e-9 * each.scale);
   }
   // However few digits a figure of a report happens to have.
   EXPECT_FALSE(passes(R"({"schema": 1, "centered": {"mean_norm": 4.1}})"));

@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::TemporaryDirectory;
 using ::testing::UnorderedElementsAre;
 using testing::write_file;

@@ -81,7 +81,7 @@ TEST(CliTest, QuietLeavesTheJson) {
 
 TEST(CliTest, AFailedCheckIsALineForEachFigureAndTheReport) {
   const auto checked = [](const ExtractOptions& options, const Observer&) {
-    Report report;
+    Report report;  // NOLINT(misc-const-correctness): it is filled in
     report.tensor = "t";
     report.check = Check{.reference = options.check.value(), .passed = false, .compared = {}};
     report.check->compared = {{"vocab_size", std::uint64_t{1}, std::uint64_t{2}, 0.0, false},

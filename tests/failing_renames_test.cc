@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <ostream>
@@ -28,7 +29,7 @@ using testing::snapshot;
 using ::testing::UnorderedElementsAreArray;
 
 /// What a file system can do: exchange two names, keep a file under a second name, or only rename.
-enum class Ability { exchange, link, rename };
+enum class Ability : std::uint8_t { exchange, link, rename };
 
 /// The first, the second or the third call that gives a file its name, and how the file system
 /// makes it do so.

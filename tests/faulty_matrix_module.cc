@@ -9,7 +9,7 @@ namespace {
 
 class FaultyArithmetic final : public Arithmetic {
  public:
-  Status center(const StoredBlock&, std::span<const float> mu,
+  Status center(const StoredBlock& /*block*/, std::span<const float> mu,
                 Products& products) noexcept override {
     std::ranges::fill(products.gamma, 1.0F);
     std::ranges::fill(products.centered, 1.0F);

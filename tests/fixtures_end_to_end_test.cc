@@ -57,9 +57,9 @@ void expect_extraction(const Outcome& outcome, const OutputFiles& files, const J
   const std::string mu = read_saved(files.mu).data;
   testing::expect_report(Json::parse(outcome.out), expected, mu);
   const Json& sha256 = expected.at("data_sha256");
-  EXPECT_EQ(testing::sha256_of(read_saved(files.gamma).data), sha256.at("gamma"));
-  EXPECT_EQ(testing::sha256_of(mu), sha256.at("mu"));
-  EXPECT_EQ(testing::sha256_of(read_saved(files.centered).data), sha256.at("gamma_centered"));
+  EXPECT_EQ(Json(testing::sha256_of(read_saved(files.gamma).data)), sha256.at("gamma"));
+  EXPECT_EQ(Json(testing::sha256_of(mu)), sha256.at("mu"));
+  EXPECT_EQ(Json(testing::sha256_of(read_saved(files.centered).data)), sha256.at("gamma_centered"));
   testing::expect_success(run_program({"verify", files.gamma.parent_path().string()}));
 }
 

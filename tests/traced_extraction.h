@@ -1,6 +1,7 @@
 #ifndef GAMMA_EXTRACT_TRACED_EXTRACTION_H_
 #define GAMMA_EXTRACT_TRACED_EXTRACTION_H_
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,8 +54,9 @@ class TracedExtractionTest : public SeededExtractionTest {
     std::string calls;
     bool signals = false;
     for (const auto& [call, how] : injections) {
-      options.insert(options.end(), {"-e", "inject=" + call + ":" + how});
-      calls += (calls.empty() ? "" : ",") + call;
+      options.insert(options.end(), {"-e", fmt::format("inject={}:{}", call, how)});
+      if (!calls.empty()) calls += ',';
+      calls += call;
       signals = signals || how.starts_with("signal=");
     }
     options.insert(options.begin(), {"-e", "trace=" + calls});
