@@ -28,7 +28,7 @@ class PlanTest : public ::testing::Test {
  protected:
   PlanTest() { options_.model.name = directory_ / "model"; }
 
-  void write_tensors(const std::vector<ZeroTensor>& tensors) {
+  void write_tensors(const std::vector<ZeroTensor>& tensors) const {
     write_checkpoint(options_.model.name, testing::tied_config, tensors);
   }
 
@@ -71,8 +71,8 @@ TEST_F(PlanTest, SizesAreThoseOfTheFiles) {
   EXPECT_EQ(files[2].name, "gamma_centered_model.safetensors");
   const std::string sha256(64, 'a');
   const std::string xxh3(32, 'b');
-  EXPECT_EQ(files[0].bytes, plan().header(gamma_file, sha256, xxh3).size() + 8U * 4);
-  EXPECT_EQ(files[1].bytes, plan().header(centroid_file, sha256, xxh3).size() + 2U * 4);
+  EXPECT_EQ(files[0].bytes, plan().header(gamma_file, sha256, xxh3).size() + 8UL * 4);
+  EXPECT_EQ(files[1].bytes, plan().header(centroid_file, sha256, xxh3).size() + 2UL * 4);
   options_.dtype = OutputDtype::source;
   EXPECT_EQ(plan().data_bytes(gamma_file), 8U * 2);
   EXPECT_EQ(plan().data_bytes(centered_file), 8U * 4);

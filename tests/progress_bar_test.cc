@@ -278,7 +278,7 @@ TEST(ProgressBarTest, ItsThreadTakesNoSignal) {
   static int handled_by = 0;
   shown(80, [](int) {
     ::signal(SIGTERM, [](int) { handled_by = ::gettid(); });
-    Progress progress;
+    const Progress progress;
     const ProgressBar bar(progress);
     sigset_t set;
     ::sigemptyset(&set);
