@@ -1,4 +1,5 @@
 // The real program where a system call that writes its files fails.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -95,7 +96,7 @@ class FailingCloseTest : public FailingCallsTest, public ::testing::WithParamInt
     int count = 0;
     for (const auto& line : trace()) {
       count += is_call(line, "close") ? 1 : 0;
-      if (line.find("/" + file_name() + ">") != std::string::npos &&
+      if (line.find(fmt::format("/{}>", file_name())) != std::string::npos &&
           line.find("/.gamma-extract-") != std::string::npos) {
         return count;
       }
