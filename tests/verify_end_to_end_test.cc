@@ -47,7 +47,7 @@ class VerifyEndToEndTest : public ::testing::Test {
     return run_program(options);
   }
 
-  void flip(const fs::path& path, std::size_t from_the_end) {
+  static void flip(const fs::path& path, std::size_t from_the_end) {
     std::string bytes = read_file(path);
     bytes.at(bytes.size() - from_the_end) ^= 1;
     write_file(path, bytes);
