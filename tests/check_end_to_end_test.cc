@@ -116,7 +116,8 @@ TEST_F(CheckEndToEndTest, ASavedReportPassesWhateverHappensToItsLayout) {
   for (const std::string& content : {saved.out, report.dump(), sorted, part.dump()}) {
     const Outcome outcome = check(content, {"--json", "--threads", "2"});
     expect_success(outcome);
-    for (const Json& comparison : Json::parse(outcome.out).at("check").at("compared")) {
+    const Json result = Json::parse(outcome.out);
+    for (const Json& comparison : result.at("check").at("compared")) {
       EXPECT_EQ(comparison.at("passed"), true) << comparison;
     }
   }

@@ -150,6 +150,9 @@ void hide_kernel_file_systems() {
 
 // Without /proc the loader does not know where the program is, and so not where its module is.
 TEST_F(EnvironmentTest, NeitherProcNorSysIsNeededWhereTheModuleIsFound) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer needs /proc and says so";
+#endif
   if (run_program({"--version"}, hide_kernel_file_systems).exit_code == cannot_set_up) {
     GTEST_SKIP() << "needs the right to unmount /proc in a mount namespace of its own";
   }
