@@ -9,12 +9,12 @@ README.md says what the parts are and why the rounds are made so.
 
 import argparse
 import shutil
-import statistics
 import sys
 from pathlib import Path
 
 from checkpoint_file import find_matrix
 from measured_run import executable, machine, measure, scratch_directory, warm
+from paired_rounds import cost_lines, in_turn, line
 
 HERE = Path(__file__).resolve().parent
 PARTS = ["floor", "start_up", "program", "peer"]
@@ -69,30 +69,8 @@ class Comparison:
         return self.run(part)
 
 
-def in_turn(comparison, parts, rounds):
-    """The measurements of each part by round; the order is turned by one each round."""
-    measured = {part: [] for part in parts}
-    for i in range(max(rounds[part] for part in parts)):
-        shift = i % len(parts)
-        for part in parts[shift:] + parts[:shift]:
-            if i < rounds[part]:
-                measured[part].append(comparison.fair_run(part))
-        print(f"round {i + 1}: " + ", ".join(f"{part} {measured[part][i].wall:.3f}" for part in parts
-                                             if i < len(measured[part])), file=sys.stderr)
-    return measured
-
-
-def line(name, values, unit="s", digits=3):
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{name:34}{middle:10.{digits}f}{low:10.{digits}f}{high:10.{digits}f} {unit}".rstrip()
-
-
 def table(measured):
-    yield f"{'':34}{'median':>10}{'min':>10}{'max':>10}"
-    for part, runs in measured.items():
-        yield line(f"{part}: wall", [run.wall for run in runs])
-        yield line(f"{part}: user + system", [run.cpu for run in runs])
-        yield line(f"{part}: peak memory", [run.peak for run in runs], "MB", 1)
+    yield from cost_lines(measured)
     walls = {part: [run.wall for run in runs] for part, runs in measured.items()}
 
     def paired(*parts):
@@ -115,7 +93,9 @@ def main():
     if unknown := set(parts) - set(PARTS):
         sys.exit(f"compare.py: no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     matrix = find_matrix(arguments.model)
-    rounds = dict.fromkeys(parts, arguments.rounds) | {"peer": min(arguments.peer_rounds, arguments.rounds)}
+    rounds = dict.fromkeys(parts, arguments.rounds)
+    if "peer" in rounds:
+        rounds["peer"] = min(arguments.peer_rounds, arguments.rounds)
     with scratch_directory(arguments.work) as work:
         needed, free = int(1.1 * sum(matrix.output_sizes)), shutil.disk_usage(work).free
         if free < needed:
@@ -123,7 +103,7 @@ def main():
         print(machine())
         print(f"{matrix.rows} x {matrix.columns} {matrix.dtype}, from {arguments.model}, warm; output to {work}")
         warm(matrix.path)
-        measured = in_turn(Comparison(arguments, matrix, Path(work)), parts, rounds)
+        measured = in_turn(Comparison(arguments, matrix, Path(work)).fair_run, rounds)
     for text in table(measured):
         print(text)
     return 0

@@ -9,11 +9,11 @@ The files are written once, untimed, and read from the page cache.
 
 import argparse
 import shutil
-import statistics
 import sys
 from pathlib import Path
 
 from measured_run import executable, machine, measure, scratch_directory, warm
+from paired_rounds import cost_lines, in_turn, line
 
 
 def parse_arguments():
@@ -36,33 +36,11 @@ def parse_arguments():
     return arguments
 
 
-def in_turn(commands, rounds):
-    """The measurements of each command by round; the order is turned by one each round."""
-    names = list(commands)
-    measured = {name: [] for name in names}
-    for i in range(rounds):
-        shift = i % len(names)
-        for name in names[shift:] + names[:shift]:
-            measured[name].append(measure(commands[name]))
-        print(f"round {i + 1}: " + ", ".join(f"{name} {measured[name][i].wall:.3f}" for name in names),
-              file=sys.stderr)
-    return measured
-
-
-def line(name, values, unit=""):
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{name:34}{middle:10.3f}{low:10.3f}{high:10.3f} {unit}".rstrip()
-
-
 def table(measured):
-    yield f"{'':34}{'median':>10}{'min':>10}{'max':>10}"
-    for name, runs in measured.items():
-        yield line(f"{name}: wall", [run.wall for run in runs], "s")
-        yield line(f"{name}: user + system", [run.cpu for run in runs], "s")
-        yield line(f"{name}: peak memory", [run.peak for run in runs], "MB")
+    yield from cost_lines(measured)
     rounds = list(zip(measured["verify"], measured["xxhsum"], measured["start_up"]))
-    yield line("verify / (2 xxhsum + start_up)", [v.wall / (2 * x.wall + s.wall) for v, x, s in rounds])
-    yield line("verify / xxhsum", [v.wall / x.wall for v, x, _ in rounds])
+    yield line("verify / (2 xxhsum + start_up)", [v.wall / (2 * x.wall + s.wall) for v, x, s in rounds], "")
+    yield line("verify / xxhsum", [v.wall / x.wall for v, x, _ in rounds], "")
     yield line("verify - start_up: peak memory", [v.peak - s.peak for v, _, s in rounds], "MB")
 
 
@@ -76,11 +54,12 @@ def main():
             warm(path)
         print(machine())
         print(f"{sum(path.stat().st_size for path in files) / 1e9:.2f} GB in {len(files)} files, warm, in {out}")
-        measured = in_turn({
+        commands = {
             "verify": [arguments.program, "verify", out, *arguments.options.split()],
             "xxhsum": ["xxhsum", "-H2", *files],
             "start_up": [arguments.start_up],
-        }, arguments.rounds)
+        }
+        measured = in_turn(lambda part: measure(commands[part]), dict.fromkeys(commands, arguments.rounds))
     for text in table(measured):
         print(text)
     return 0
