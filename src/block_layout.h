@@ -60,6 +60,10 @@ class BlockLayout {
   [[nodiscard]] std::uint64_t size() const noexcept {
     return ((rows_ - 1) / block_rows_ + 1) * pieces_;
   }
+  /// As many of so many threads as there are blocks for.
+  [[nodiscard]] unsigned threads(unsigned most) const noexcept {
+    return static_cast<unsigned>(std::min<std::uint64_t>(most, size()));
+  }
   /// Rows, and values, of the largest block.
   [[nodiscard]] std::size_t block_rows() const noexcept { return block_rows_; }
   [[nodiscard]] std::size_t block_values() const noexcept { return block_rows_ * block_columns_; }

@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "file_type.h"
+#include "missing_model.h"
 #include "missing_weights.h"
 #include "shard_index.h"
 
@@ -22,41 +24,11 @@ constexpr const char* incomplete_download = "the download is incomplete, run it 
 // The largest index known has some 10 MB.
 constexpr std::uint64_t max_json_bytes = 64'000'000;
 
-/// Whether the directory holds something of that name; a link counts, wherever it leads.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::symlink_status(path, error);
-  if (status.type() == fs::file_type::not_found) return false;
-  if (error) {
-    fail(Fault::file_unreadable, "{}: cannot look at it: {}; check that you may read it",
-         path.string(), error.message());
-  }
-  return true;
-}
-
-[[noreturn]] void fail_model_missing(const fs::path& path) {
-  const std::string text = path.string();
-  if (text.empty()) {
-    fail(Fault::model_missing, "the model's path is empty; give a directory or a file");
-  }
-  std::error_code ignored;
-  if (fs::is_symlink(fs::symlink_status(path, ignored))) {
-    fail(Fault::model_missing, "{}: it is a link to {}, which is missing; check the link", text,
-         fs::read_symlink(path, ignored).string());
-  }
-  fail(Fault::model_missing, "{}: no such file or directory; check the path", text);
-}
-
 /// Whether `path` is a directory, following links. Throws model_missing where there is nothing.
 bool opens_as_directory(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) fail_model_missing(path);
-  if (error) {
-    fail(Fault::file_unreadable, "{}: cannot look at it: {}; check that you may read it",
-         path.string(), error.message());
-  }
-  return fs::is_directory(status);
+  const fs::file_type type = file_type_of(path);
+  if (type == fs::file_type::not_found) fail_model_missing(path.string());
+  return type == fs::file_type::directory;
 }
 
 /// What the config says instead of the usual names, if it does.
@@ -78,7 +50,7 @@ std::optional<std::string> weights_named(const fs::path& directory,
          "such files (.safetensors.index.json); correct it",
          file, name);
   }
-  if (!is_there(directory / name)) {
+  if (!is_named(directory / name)) {
     fail(Fault::shard_missing,
          "{}: no such file, though config.json says that it holds the weights; {}",
          (directory / name).string(), remedy.empty() ? incomplete_download : remedy);
@@ -92,7 +64,7 @@ std::string weights_name(const fs::path& directory, const std::optional<Config>&
                          const std::string& remedy) {
   if (const auto name = weights_named(directory, config, remedy)) return *name;
   for (const char* name : {single_name, index_name}) {
-    if (is_there(directory / name)) return name;
+    if (is_named(directory / name)) return name;
   }
   fail_without_weights(directory, remedy);
 }
@@ -119,7 +91,7 @@ Checkpoint::Checkpoint(fs::path path, std::string remedy)
 void Checkpoint::read_config() {
   try {
     const fs::path file = path_ / config_name;
-    if (!is_there(file)) return;
+    if (!is_named(file)) return;
     config_ = parse_config(read_text(file, max_json_bytes, Fault::config_invalid), file.string());
   } catch (const Error& error) {
     config_error_ = error;
@@ -152,7 +124,7 @@ std::string Checkpoint::shard_of(std::string_view tensor) const {
 std::shared_ptr<const Shard> Checkpoint::open_shard(std::string_view tensor) const {
   if (only_shard_) return only_shard_;
   const fs::path file = path_ / shard_of(tensor);
-  if (!is_there(file)) {
+  if (!is_named(file)) {
     fail(Fault::shard_missing, "{}: no such file, though {} says that it holds the tensor {}; {}",
          file.string(), weights_name_, tensor, remedy_.empty() ? incomplete_download : remedy_);
   }

@@ -76,7 +76,7 @@ class Run {
         std::async(std::launch::async, [] { return &load_matrix_module(); });
 
     FirstPassOptions pass_options;
-    pass_options.threads = block_threads();
+    pass_options.threads = plan_.layout().threads(threads_);
     pass_options.allow_nonfinite = options_.allow_nonfinite;
     pass_options.compare_with = plan_.compared();
     first_ = first_pass(plan_.source(), plan_.layout(), pass_options, observer_);
@@ -136,7 +136,7 @@ class Run {
   void measure(const matrix::Module& module) {
     SecondPassOptions pass_options;
     pass_options.dtype = options_.dtype;
-    pass_options.threads = block_threads();
+    pass_options.threads = plan_.layout().threads(threads_);
     pass_options.gamma = sink(gamma_file);
     pass_options.centered = sink(centered_file);
     second_ = second_pass(plan_.source(), plan_.layout(), module, first_, pass_options, observer_);
@@ -194,11 +194,6 @@ class Run {
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
     return report;
-  }
-
-  /// No more threads than blocks.
-  [[nodiscard]] unsigned block_threads() const {
-    return static_cast<unsigned>(std::min<std::uint64_t>(threads_, plan_.layout().size()));
   }
 
   /// The header, and the matrix once in each pass.

@@ -11,7 +11,7 @@ namespace gamma_extract {
 void require_language_model(const Checkpoint& checkpoint, const Config& config,
                             const Family* family, bool has_embedding, bool tied) {
   const std::string path = checkpoint.path().string();
-  const std::string remedy = name_one_of(checkpoint.names());
+  const auto remedy = [&] { return name_one_of(checkpoint.names()); };
   const ModelClass kind = class_of(config.architectures);
   const std::string name =
       config.architectures.empty() ? config.model_type : config.architectures.front();
@@ -19,7 +19,7 @@ void require_language_model(const Checkpoint& checkpoint, const Config& config,
     fail(Fault::model_is_classifier,
          "{}: it is a classifier or a reward model ({}), whose head is not over the vocabulary; "
          "give the language model that it was made from, or {}",
-         path, name, remedy);
+         path, name, remedy());
   }
   const bool bare = kind == ModelClass::bare;
   // bert and some others have a class with a head, and are taken where they have its names.
@@ -29,7 +29,7 @@ void require_language_model(const Checkpoint& checkpoint, const Config& config,
     fail(Fault::model_is_encoder,
          "{}: it is an encoder ({}), which has no language-model head; give a causal language "
          "model, or {}",
-         path, name, remedy);
+         path, name, remedy());
   }
   const bool tied_decoder = family != nullptr && has_embedding && tied;
   if (bare && !tied_decoder) {
@@ -37,12 +37,12 @@ void require_language_model(const Checkpoint& checkpoint, const Config& config,
          "{}: it is a bare model, as those for embeddings are ({} is a class without a "
          "language-model head), and no embedding is tied; give the language model that it was made "
          "from, or {}",
-         path, name, remedy);
+         path, name, remedy());
   }
   if (family == nullptr && kind == ModelClass::other) {
     fail(Fault::model_type_unsupported,
          "{}: the model type {} is not known, and its class {} is not that of a language model; {}",
-         path, config.model_type, name, remedy);
+         path, config.model_type, name, remedy());
   }
 }
 

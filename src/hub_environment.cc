@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gamma_extract/error.h"
+#include "gamma_extract/text.h"
 
 namespace gamma_extract {
 namespace {
@@ -117,14 +118,13 @@ fs::path hub_cache(const Environment& environment) {
   return expand_variables(expand_home(path, environment).string(), environment);
 }
 
+bool is_true(std::string_view value) {
+  constexpr std::array<std::string_view, 4> words{"1", "on", "yes", "true"};
+  return std::ranges::find(words, lower_case(value)) != words.end();
+}
+
 bool is_offline(const Environment& environment) {
-  constexpr std::array<std::string_view, 4> words{"1", "ON", "YES", "TRUE"};
-  std::string value =
-      first_set(environment, {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}).value_or("");
-  for (char& letter : value) {
-    if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
-  }
-  return std::ranges::find(words, value) != words.end();
+  return is_true(first_set(environment, {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}).value_or(""));
 }
 
 }  // namespace gamma_extract

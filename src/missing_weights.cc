@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "directory_names.h"
 #include "gamma_extract/error.h"
 
 namespace gamma_extract {
@@ -14,21 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Names = std::set<std::string>;
-
-/// The names in a directory, sorted.
-Names list(const fs::path& directory) {
-  Names names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error); !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    names.insert(entry->path().filename().string());
-  }
-  if (error) {
-    fail(Fault::file_unreadable, "{}: cannot list it: {}; check that you may read it",
-         directory.string(), error.message());
-  }
-  return names;
-}
 
 bool is_pickle(std::string_view name) {
   return (name.starts_with("pytorch_model") && name.ends_with(".bin")) || name.ends_with(".pt") ||
@@ -66,7 +52,7 @@ void fail_without_weights(const fs::path& directory, const std::string& remedy) 
   constexpr std::string_view neither =
       "it holds no safetensors checkpoint, neither model.safetensors nor "
       "model.safetensors.index.json";
-  const Names names = list(directory);
+  const Names names = directory_names(directory);
   require_no_adapter(directory);
   if (const auto file = first(names, is_safetensors)) {
     fail(Fault::model_empty, "{}: {}, though there is {}; {}, or give that file and --tensor",

@@ -25,14 +25,14 @@ namespace fs = std::filesystem;
 constexpr std::size_t commit_digits = 40;
 
 // A commit, and whatever white space an editor left after it.
-constexpr std::uint64_t max_reference_bytes = 1000;
+constexpr std::uint64_t max_ref_bytes = 1000;
 
 bool leads_to_directory(const fs::path& path) {
   return file_type_of(path) == fs::file_type::directory;
 }
 
 /// Whether `revision` names a file below `refs`, judged by its text. git has no such names either.
-bool stays_inside(const std::string& revision) {
+bool can_be_ref(const std::string& revision) {
   const fs::path path(revision);
   return path.has_filename() && !path.is_absolute() && revision.find('\0') == std::string::npos &&
          revision.find("//") == std::string::npos &&
@@ -84,7 +84,7 @@ std::string hint(const CacheRequest& request, const fs::path& refs) {
 
 /// The commit that the cache has for a branch or tag.
 std::string commit_of(const CacheRequest& request, const fs::path& refs) {
-  if (!stays_inside(request.revision)) {
+  if (!can_be_ref(request.revision)) {
     fail(Fault::revision_invalid, "{}: no branch, tag or commit has the name {}; check --revision",
          request.id, request.revision);
   }
@@ -93,11 +93,11 @@ std::string commit_of(const CacheRequest& request, const fs::path& refs) {
     fail(Fault::revision_not_cached, "{}: the cache {} does not have its revision {}{}; {}",
          request.id, request.cache.string(), request.revision, hint(request, refs), request.remedy);
   }
-  std::string text = read_text(file, max_reference_bytes, Fault::reference_invalid);
+  std::string text = read_text(file, max_ref_bytes, Fault::ref_invalid);
   text.erase(text.find_last_not_of(" \t\r\n") + 1);
   if (!is_lower_hex(text)) {
-    fail(Fault::reference_invalid, "{}: it holds \"{}\", which is no commit; {}", file.string(),
-         text, request.remedy);
+    fail(Fault::ref_invalid, "{}: it holds \"{}\", which is no commit; {}", file.string(), text,
+         request.remedy);
   }
   return text;
 }

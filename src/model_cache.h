@@ -28,7 +28,7 @@ struct CachedSnapshot {
 };
 
 /// Finds the snapshot of the revision. Throws model_not_cached, revision_invalid,
-/// revision_not_cached, reference_invalid, snapshot_missing, file_unreadable.
+/// revision_not_cached, ref_invalid, snapshot_missing, file_unreadable.
 CachedSnapshot find_snapshot(const CacheRequest& request);
 
 /// Whether `text` has the form of a commit in the cache: hex digits in lower case.

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <string_view>
-#include <system_error>
 
 #include "file_type.h"
 #include "gamma_extract/error.h"
+#include "missing_model.h"
 #include "model_cache.h"
 #include "repo_id.h"
 
@@ -23,32 +23,14 @@ bool is_only_path(const std::string& name) {
          name.back() == '/' || std::ranges::count(name, '/') > 1;
 }
 
-/// What is said of a path that leads nowhere.
-[[noreturn]] void fail_no_such_path(const std::string& name) {
-  if (name.empty()) {
-    fail(Fault::model_missing, "the model's name is empty; give a directory, a file or an id");
-  }
-  if (name.front() == '~') {
-    fail(Fault::model_missing,
-         "{}: no such file or directory; the shell expands ~ only at the beginning of a word and "
-         "without quotes (--model ~/DIR)",
-         name);
-  }
-  fail(Fault::model_missing, "{}: no such file or directory; check the path", name);
-}
-
 [[noreturn]] void fail_missing(const std::string& name) {
-  std::error_code ignored;
-  if (fs::is_symlink(fs::symlink_status(name, ignored))) {
-    fail(Fault::model_missing, "{}: it is a link to {}, which is missing; check the link", name,
-         fs::read_symlink(name, ignored).string());
-  }
+  require_no_dangling_link(name);
   if (const auto id = meant_repo_id(name)) {
     fail(Fault::model_id_invalid,
          "{}: no such file or directory, and a model of the Hub is named by its id; give {}", name,
          *id);
   }
-  if (is_only_path(name)) fail_no_such_path(name);
+  if (is_only_path(name)) fail_model_missing(name);
   fail(Fault::model_id_invalid,
        "{}: no such file or directory, and no id of a model (Org/Name, each of at most 96 letters, "
        "digits, - _ and ., without -- and ..); check the name",
@@ -82,9 +64,7 @@ ModelLocation locate_in_cache(const ModelOptions& options, const Environment& en
 ModelLocation locate_model(const ModelOptions& options, const Environment& environment) {
   const fs::file_type type = file_type_of(options.name);
   if (type == fs::file_type::not_found) {
-    std::error_code ignored;
-    const bool is_link = fs::is_symlink(fs::symlink_status(options.name, ignored));
-    if (is_link || is_only_path(options.name) || !is_repo_id(options.name)) {
+    if (is_named(options.name) || is_only_path(options.name) || !is_repo_id(options.name)) {
       fail_missing(options.name);
     }
     return locate_in_cache(options, environment);

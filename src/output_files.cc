@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <set>
-#include <system_error>
 
+#include "directory_names.h"
+#include "file_type.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/model_name.h"
 
@@ -28,16 +29,15 @@ std::optional<std::string> slug_in(std::string_view name) {
   return std::string(name);
 }
 
-[[noreturn]] void fail_to_list(const fs::path& directory, const std::error_code& error) {
-  if (error == std::errc::no_such_file_or_directory) {
-    fail(Fault::set_directory_missing, "{}: no such directory; check the name", directory.string());
+void require_directory(const fs::path& path) {
+  const fs::file_type type = file_type_of(path);
+  if (type == fs::file_type::not_found) {
+    fail(Fault::set_directory_missing, "{}: no such directory; check the name", path.string());
   }
-  if (error == std::errc::not_a_directory) {
+  if (type != fs::file_type::directory) {
     fail(Fault::set_directory_missing,
-         "{}: it is no directory; name the directory that holds the files", directory.string());
+         "{}: it is no directory; name the directory that holds the files", path.string());
   }
-  fail(Fault::file_unreadable, "{}: cannot list it: {}; check that you may read it",
-       directory.string(), error.message());
 }
 
 }  // namespace
@@ -58,14 +58,11 @@ bool is_reserved_slug(std::string_view slug) {
 }
 
 std::vector<std::string> find_slugs(const fs::path& directory) {
+  require_directory(directory);
   std::set<std::string> slugs;
-  std::error_code error;
-  fs::directory_iterator entry(directory, error);
-  while (!error && entry != fs::directory_iterator()) {
-    if (auto slug = slug_in(entry->path().filename().string())) slugs.insert(*std::move(slug));
-    entry.increment(error);
+  for (const std::string& name : directory_names(directory)) {
+    if (auto slug = slug_in(name)) slugs.insert(*std::move(slug));
   }
-  if (error) fail_to_list(directory, error);
   return {slugs.begin(), slugs.end()};
 }
 

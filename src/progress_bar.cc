@@ -15,6 +15,7 @@
 #include <system_error>
 #include <vector>
 
+#include "gamma_extract/hub_environment.h"
 #include "gamma_extract/text.h"
 #include "standard_streams.h"
 
@@ -123,12 +124,7 @@ double RateMeter::update(double seconds, std::uint64_t done) {
 
 bool can_draw_progress() {
   if (::isatty(STDERR_FILENO) == 0 || environment("TERM") == "dumb") return false;
-  std::string disabled(environment("HF_HUB_DISABLE_PROGRESS_BARS"));
-  for (char& letter : disabled) {
-    if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
-  }
-  const auto yes = {"1", "ON", "YES", "TRUE"};
-  return std::ranges::find(yes, disabled) == yes.end();
+  return !is_true(environment("HF_HUB_DISABLE_PROGRESS_BARS"));
 }
 
 BarStyle bar_style() {

@@ -15,6 +15,7 @@
 #include "built_in_references.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/source.h"
+#include "gamma_extract/text.h"
 #include "json_object.h"
 #include "report_fields.h"
 
@@ -184,14 +185,10 @@ void require_kind(const Leaf& leaf, const std::string& name, const Field& field,
        kind_name(leaf.kind), kind_name(kind));
 }
 
-/// sha256sum writes lower case, other programs upper case.
-ReportValue lower_case(ReportValue value) {
-  if (auto* text = std::get_if<std::string>(&value)) {
-    for (char& digit : *text) {
-      if (digit >= 'A' && digit <= 'F') digit = static_cast<char>(digit - 'A' + 'a');
-    }
-  }
-  return value;
+/// A hash in lower case, which sha256sum writes; other programs write upper case.
+ReportValue comparable(const ReportValue& value) {
+  const auto* hash = std::get_if<std::string>(&value);
+  return hash == nullptr ? value : lower_case(*hash);
 }
 
 void require_schema(const Leaf& leaf, const std::string& name) {
@@ -223,7 +220,7 @@ Reference parse_reference(const std::string& text, const std::string& name) {
     }
     if (!is_figure(leaf)) continue;
     const double unit = leaf.kind == LeafKind::number ? unit_of(leaf.text) : 0;
-    reference.figures.push_back({figure, lower_case(leaf.value), unit});
+    reference.figures.push_back({figure, comparable(leaf.value), unit});
   }
   if (!reference.figures.empty()) return reference;
   fail(Fault::check_reference_empty,

@@ -1,5 +1,7 @@
 #include "repo_id.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -65,11 +67,12 @@ std::string repo_directory(std::string_view id) {
 
 std::optional<std::string> repo_id_of_directory(std::string_view directory) {
   if (!remove_prefix(directory, directory_prefix)) return std::nullopt;
-  std::string id(directory);
   // An id never has two dashes in a row: they stand for its slash.
-  if (const std::size_t dashes = id.find("--"); dashes != std::string::npos) {
-    id.replace(dashes, 2, "/");
-  }
+  const std::size_t dashes = directory.find("--");
+  const std::string id =
+      dashes == std::string_view::npos
+          ? std::string(directory)
+          : fmt::format("{}/{}", directory.substr(0, dashes), directory.substr(dashes + 2));
   if (!is_repo_id(id)) return std::nullopt;
   return id;
 }

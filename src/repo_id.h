@@ -10,8 +10,7 @@ namespace gamma_extract {
 
 /// Whether `text` is one, by the rules of huggingface_hub's validate_repo_id: one or two parts of
 /// at most 96 ASCII letters, digits, `_`, `-` and `.`, neither `-` nor `.` at a part's ends,
-/// nowhere
-/// `--` or `..`, no `.git` at the end.
+/// nowhere `--` or `..`, no `.git` at the end.
 bool is_repo_id(std::string_view text);
 
 /// The name of the repo's directory in the cache: `models--Org--Name`.

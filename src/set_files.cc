@@ -8,6 +8,7 @@
 #include <span>
 
 #include "gamma_extract/error.h"
+#include "gamma_extract/stored_matrix.h"
 #include "header_builder.h"
 
 namespace gamma_extract {
@@ -16,10 +17,15 @@ namespace {
 // A detail is for a person: of faults of one kind in one file so many are named.
 constexpr std::size_t most_named = 3;
 
-constexpr std::array<std::string_view, 4> float_types{"F64", "F32", "F16", "BF16"};
+/// The names of the element types that gamma may have.
+std::array<std::string_view, matrix_dtypes.size()> float_types() {
+  std::array<std::string_view, matrix_dtypes.size()> names;
+  std::ranges::transform(matrix_dtypes, names.begin(), safetensors::name);
+  return names;
+}
 
 bool is_float(std::string_view dtype) {
-  return std::ranges::find(float_types, dtype) != float_types.end();
+  return std::ranges::count(float_types(), dtype) != 0;
 }
 
 bool is_format_fault(Fault fault) {
@@ -104,7 +110,7 @@ void add_value_faults(const SetFile& file, Faults& faults) {
   constexpr std::array<std::string_view, 1> format{"pt"};
   const std::array<std::string_view, 1> space{file.file == centered_file ? "centered" : "original"};
   require("format", format);
-  require("source_dtype", float_types);
+  require("source_dtype", float_types());
   require("space", space);
 }
 
@@ -240,7 +246,8 @@ Faults SetFiles::dtype_faults() const {
     if (file.file == gamma_file) {
       const std::optional<std::string> stored = file.label("source_dtype");
       if (!stored) {
-        possible.assign(float_types.begin(), float_types.end());
+        possible.clear();
+        for (const auto type : float_types()) possible.emplace_back(type);
       } else if (*stored != "F32" && is_float(*stored)) {
         possible.push_back(*stored);
       }

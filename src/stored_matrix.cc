@@ -3,20 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "gamma_extract/error.h"
 
 namespace gamma_extract {
 namespace {
-
-using safetensors::Dtype;
-
-bool can_be_taken(Dtype dtype) {
-  constexpr std::array<Dtype, 4> dtypes = {Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16};
-  return std::ranges::find(dtypes, dtype) != dtypes.end();
-}
 
 std::string difference(std::uint64_t actual, const char* what, std::uint64_t expected,
                        const char* key) {
@@ -60,7 +52,7 @@ StoredMatrix stored_matrix(const Shard& shard, std::string_view name) {
          "another with --tensor",
          file, name, fmt::join(shape, ", "));
   }
-  if (!can_be_taken(tensor->dtype)) {
+  if (std::ranges::find(matrix_dtypes, tensor->dtype) == matrix_dtypes.end()) {
     fail(Fault::tensor_dtype_unsupported,
          "{}: the tensor {} has the dtype {}, not F64, F32, F16 or BF16; give a checkpoint that is "
          "not quantised",

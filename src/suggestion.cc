@@ -4,17 +4,10 @@
 #include <cstddef>
 
 #include "edit_distance.h"
+#include "gamma_extract/text.h"
 
 namespace gamma_extract {
 namespace {
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& letter : result) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return result;
-}
 
 /// Two letters say too little to be the beginning of a word.
 bool begins(std::string_view beginning, std::string_view word) {

@@ -83,10 +83,11 @@ class Rules {
            name_one(checkpoint_));
     }
     if (!found_.heads.empty() && !is_for_something_else()) return head();
+    const Tie tie = tie_of(config_, family_);
     require_language_model(checkpoint_, config_, family_, !found_.embeddings.empty(),
-                           tie_of(config_, family_).tied.value_or(false));
+                           tie.tied.value_or(false));
     if (found_.embeddings.empty()) fail_without_names();
-    return embedding();
+    return embedding(tie);
   }
 
  private:
@@ -121,8 +122,7 @@ class Rules {
     return tie_of(config_, family_).tied.value_or(false);
   }
 
-  [[nodiscard]] Choice embedding() const {
-    const Tie tie = tie_of(config_, family_);
+  [[nodiscard]] Choice embedding(const Tie& tie) const {
     const std::string_view embedding = found_.embeddings.front();
     if (!tie.tied) {
       fail(Fault::model_type_unsupported,

@@ -119,10 +119,7 @@ VerifyPass verify_pass(const MatrixSource& gamma, const BlockLayout& layout,
   Passage passage(centered);
   const auto make_visitor = [&] { return passage.make_visitor(layout, observer); };
   return passage.finish(column_pass(
-      gamma, layout,
-      {.threads = static_cast<unsigned>(std::min<std::uint64_t>(threads, layout.size())),
-       .make_visitor = make_visitor},
-      observer));
+      gamma, layout, {.threads = layout.threads(threads), .make_visitor = make_visitor}, observer));
 }
 
 }  // namespace gamma_extract

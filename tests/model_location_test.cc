@@ -208,7 +208,7 @@ TEST_F(ModelLocationTest, AReferenceHoldsACommit) {
                                   std::string("../snapshots/") + first_commit, std::string("CDBEE"),
                                   std::string(2000, 'a')}) {
     model.add_reference("main", text);
-    EXPECT_FAULT(locate("Org/Name"), reference_invalid);
+    EXPECT_FAULT(locate("Org/Name"), ref_invalid);
   }
 }
 

@@ -59,7 +59,7 @@ enum class Fault : std::uint8_t {
   model_not_cached,
   revision_invalid,
   revision_not_cached,
-  reference_invalid,
+  ref_invalid,
   snapshot_missing,
   home_unknown,
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 /// Where Hugging Face's own client keeps models, and whether it may use the network: the rules of
 /// huggingface_hub's constants.py. One difference: there `HF_HOME=` means the working directory;
@@ -32,8 +33,10 @@ std::filesystem::path expand_home(const std::string& path, const Environment& en
 /// a name that is not set left as it is. It need not exist. Throws home_unknown.
 std::filesystem::path hub_cache(const Environment& environment);
 
-/// Whether HF_HUB_OFFLINE, or if that is not set TRANSFORMERS_OFFLINE, is true: 1, on, yes or true
-/// in any case.
+/// Whether the value of a variable means true: 1, on, yes or true in any case.
+bool is_true(std::string_view value);
+
+/// Whether HF_HUB_OFFLINE, or if that is not set TRANSFORMERS_OFFLINE, is true.
 bool is_offline(const Environment& environment);
 
 }  // namespace gamma_extract

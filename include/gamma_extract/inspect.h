@@ -29,8 +29,8 @@ struct InspectOptions {
 /// The tensors of one file of a checkpoint.
 struct InspectedShard {
   std::string name;  ///< relative to the checkpoint
-  bool read =
-      true;  ///< whether its header could be read; why not stands in `warnings` or `problem`
+  /// Whether its header could be read; why not stands in `warnings` or `problem`.
+  bool read = true;
   /// By name, numbers in names by their value: layers.2 before layers.10. (Files have them by type
   /// and letters, which tears a layer apart.)
   std::vector<safetensors::Tensor> tensors;

@@ -36,7 +36,7 @@ struct ModelLocation {
 /// in its place.
 /// Throws usage if a revision is given with a directory or a file; model_missing where there is no
 /// such path; model_id_invalid where there is none and the name is no id either; of an id
-/// model_not_cached, revision_invalid, revision_not_cached, reference_invalid and snapshot_missing
+/// model_not_cached, revision_invalid, revision_not_cached, ref_invalid and snapshot_missing
 /// (`refs` names a commit that the cache does not have); home_unknown; file_unreadable.
 ModelLocation locate_model(const ModelOptions& options,
                            const Environment& environment = process_environment());

@@ -28,7 +28,7 @@ struct CentroidSummary {
   std::optional<double> norm;  ///< its length
   std::optional<double> mean;  ///< of its components
   std::optional<double> std;   ///< of its components
-  /// Of its components, which bounds the rounding errors of those two.
+  /// Of its components; their mean and std are rounded in proportion to it.
   std::optional<double> max_magnitude = std::nullopt;
 };
 

@@ -1,6 +1,7 @@
 #ifndef GAMMA_EXTRACT_STORED_MATRIX_H_
 #define GAMMA_EXTRACT_STORED_MATRIX_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,10 @@
 /// Whether a tensor, however it was chosen, is a matrix that can be taken, and what a person should
 /// know about its shape.
 namespace gamma_extract {
+
+/// The element types of which float32 values can be made.
+inline constexpr std::array matrix_dtypes{safetensors::Dtype::F64, safetensors::Dtype::F32,
+                                          safetensors::Dtype::F16, safetensors::Dtype::BF16};
 
 /// The unembedding matrix as it lies in its shard.
 struct StoredMatrix {

@@ -22,6 +22,9 @@ std::string to_utf8(std::string_view text);
 /// told which one it is. A backslash stays one.
 std::string printable(std::string_view text);
 
+/// With ASCII letters in lower case; all else as it is.
+std::string lower_case(std::string_view text);
+
 /// 1555824640 as "1.56 GB": decimal units, three digits.
 std::string human_bytes(std::uint64_t bytes);
 

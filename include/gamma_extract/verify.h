@@ -51,8 +51,8 @@ struct Verification {
   struct Check {
     std::string name;
     bool passed = false;
-    std::string
-        detail;  ///< one line, never empty: what was found or, of a failed check, all faults
+    /// One line, never empty: what was found or, of a failed check, all faults.
+    std::string detail;
   };
 
   struct Set {
