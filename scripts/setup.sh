@@ -46,6 +46,10 @@ missing_packages() {
   in_a_prefix include/CLI/CLI.hpp || echo libcli11-dev
   in_a_prefix include/nlohmann/json.hpp || echo nlohmann-json3-dev
   in_a_prefix include/openssl/evp.h || echo libssl-dev
+  in_a_prefix include/curl/curl.h || in_a_prefix "include/$(uname -m)-linux-gnu/curl/curl.h" ||
+    echo libcurl4-openssl-dev
+  # Whom the program may trust on the way to the Hub.
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/cert.pem ] || echo ca-certificates
   in_a_prefix include/xxhash.h || echo libxxhash-dev
   [ -n "$libtorch" ] || in_a_prefix include/ATen/core/Tensor.h || echo libtorch-dev
   [ "$tests" = OFF ] || in_a_prefix include/gmock/gmock.h || echo libgmock-dev

@@ -17,6 +17,9 @@ TEST(ErrorTest, ExitCodesFollowTheRoom) {
   EXPECT_EQ(exit_code(Fault::self_check_failed), 1);
   EXPECT_EQ(exit_code(Fault::output_unwritable), 4);
   EXPECT_EQ(exit_code(Fault::output_stdout), 4);
+  EXPECT_EQ(exit_code(Fault::repository_gated), 3);
+  EXPECT_EQ(exit_code(Fault::endpoint_invalid), 5);
+  EXPECT_EQ(exit_code(Fault::hub_file_changed), 5);
 }
 
 TEST(ErrorTest, FailFormatsAndThrows) {

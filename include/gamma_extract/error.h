@@ -63,6 +63,13 @@ enum class Fault : std::uint8_t {
   snapshot_missing,
   home_unknown,
 
+  // What the Hub says of a model (3).
+  repository_not_found,  ///< missing, or private to whoever asks
+  repository_gated,
+  repository_disabled,
+  revision_not_found,
+  token_refused,
+
   // The checkpoint, and which tensor of it is the unembedding matrix (3).
   model_empty,
   adapter_only,
@@ -111,9 +118,25 @@ enum class Fault : std::uint8_t {
   output_disk_full,
   output_file_limit,
   output_stdout,
+
+  // The network (5).
+  endpoint_invalid,     ///< HF_ENDPOINT or a proxy is no address
+  network_unreachable,  ///< no such host, or nobody answers there
+  network_timeout,      ///< nothing came for too long, or next to nothing
+  network_interrupted,  ///< the connection ended before the answer did
+  certificate_invalid,  ///< who answers cannot prove to be the host
+  redirect_invalid,     ///< in a circle, too many, or to what is no web address
+  hub_unavailable,      ///< 408 or 5xx, to the last try
+  hub_rate_limited,     ///< 429, for longer than anyone waits
+  hub_refused,          ///< a status that nothing else here explains
+  hub_answer_invalid,   ///< no commit, no size, or text that is not what was asked for
+  hub_answer_too_large,
+  range_not_honoured,     ///< no 206, or another range than was asked for
+  encoding_not_identity,  ///< compressed though nobody asked for that
+  hub_file_changed,       ///< another ETag or size than before, at one commit
 };
 
-/// The exit code that goes with a fault: 1, 2, 3 or 4, as the README's table says.
+/// The exit code that goes with a fault: 1 to 5, as the README's table says.
 int exit_code(Fault fault);
 
 /// One broken rule. The text is `WHAT: WHY; REMEDY`, one line, with names as they stand in the
