@@ -31,71 +31,83 @@ bool opens_as_directory(const fs::path& path) {
   return type == fs::file_type::directory;
 }
 
-/// What the config says instead of the usual names, if it does.
-std::optional<std::string> weights_named(const fs::path& directory,
-                                         const std::optional<Config>& config,
-                                         const std::string& remedy) {
-  if (!config || !config->transformers_weights) return std::nullopt;
-  const std::string& name = *config->transformers_weights;
-  const std::string file = (directory / config_name).string();
+bool is_index(std::string_view name) {
+  return name.ends_with(".json");
+}
+
+/// Refuses what `transformers_weights` may not be.
+void require_weights_name(const std::string& name, const std::string& config) {
   if (!stays_inside(name)) {
     fail(Fault::weights_escape,
          "{}: transformers_weights is \"{}\", which does not name a file of this directory; do not "
          "trust this checkpoint",
-         file, name);
+         config, name);
   }
   if (!name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json")) {
     fail(Fault::config_invalid,
          "{}: transformers_weights is \"{}\", which is neither a safetensors file nor an index of "
          "such files (.safetensors.index.json); correct it",
-         file, name);
+         config, name);
   }
-  if (!is_named(directory / name)) {
-    fail(Fault::shard_missing,
-         "{}: no such file, though config.json says that it holds the weights; {}",
-         (directory / name).string(), remedy.empty() ? incomplete_download : remedy);
-  }
-  return name;
 }
 
-/// The name of the file that has all tensors, or of the index, relative to the directory. The
-/// config is asked first, as transformers does.
-std::string weights_name(const fs::path& directory, const std::optional<Config>& config,
-                         const std::string& remedy) {
-  if (const auto name = weights_named(directory, config, remedy)) return *name;
-  for (const char* name : {single_name, index_name}) {
-    if (is_named(directory / name)) return name;
-  }
-  fail_without_weights(directory, remedy);
+std::string remedy(const CheckpointFiles& files) {
+  return files.remedy().empty() ? incomplete_download : files.remedy();
 }
 
 }  // namespace
 
-Checkpoint::Checkpoint(fs::path path, std::string remedy)
-    : path_(std::move(path)), remedy_(std::move(remedy)), is_file_(!opens_as_directory(path_)) {
-  if (is_file_) {
-    only_shard_ = std::make_shared<Shard>(path_);
+Checkpoint::Checkpoint(fs::path path) : path_(std::move(path)) {
+  if (!opens_as_directory(path_)) {
+    only_shard_ = std::make_shared<Shard>(std::make_unique<FileSource>(path_));
     return;
   }
+  files_ = std::make_shared<DirectoryFiles>(path_);
   read_config();
-  weights_name_ = weights_name(path_, config_, remedy_);
-  const fs::path weights = path_ / weights_name_;
-  if (weights_name_.ends_with(".json")) {
-    weight_map_ = parse_shard_index(read_text(weights, max_json_bytes, Fault::index_invalid),
-                                    weights.string());
-  } else {
-    only_shard_ = std::make_shared<Shard>(weights);
-  }
+  read_weights();
+}
+
+Checkpoint::Checkpoint(std::shared_ptr<const CheckpointFiles> files)
+    : path_(files->path()), files_(std::move(files)) {
+  read_config();
+  read_weights();
 }
 
 void Checkpoint::read_config() {
   try {
-    const fs::path file = path_ / config_name;
-    if (!is_named(file)) return;
-    config_ = parse_config(read_text(file, max_json_bytes, Fault::config_invalid), file.string());
+    const auto text = files_->find_text(config_name, max_json_bytes, Fault::config_invalid);
+    if (text) config_ = parse_config(*text, files_->path_of(config_name).string());
   } catch (const Error& error) {
     config_error_ = error;
   }
+}
+
+/// What the config names instead of the usual files is asked first, as transformers does.
+void Checkpoint::read_weights() {
+  if (config_ && config_->transformers_weights) {
+    const std::string& name = *config_->transformers_weights;
+    require_weights_name(name, files_->path_of(config_name).string());
+    if (take_weights(name)) return;
+    fail(Fault::shard_missing,
+         "{}: no such file, though config.json says that it holds the weights; {}",
+         files_->path_of(name).string(), remedy(*files_));
+  }
+  if (!take_weights(single_name) && !take_weights(index_name)) fail_without_weights(*files_);
+}
+
+/// Whether there is a file of that name: then it is the only shard, or the index.
+bool Checkpoint::take_weights(const std::string& name) {
+  if (is_index(name)) {
+    const auto text = files_->find_text(name, max_json_bytes, Fault::index_invalid);
+    if (!text) return false;
+    weight_map_ = parse_shard_index(*text, files_->path_of(name).string());
+  } else {
+    auto source = files_->find(name);
+    if (!source) return false;
+    only_shard_ = std::make_shared<Shard>(std::move(source));
+  }
+  weights_name_ = name;
+  return true;
 }
 
 bool Checkpoint::has(std::string_view tensor) const {
@@ -116,26 +128,27 @@ std::vector<std::string_view> Checkpoint::names() const {
 }
 
 std::string Checkpoint::shard_of(std::string_view tensor) const {
-  if (is_file_) return path_.filename().string();
+  if (is_file()) return path_.filename().string();
   if (only_shard_) return weights_name_;
   return weight_map_.find(tensor)->second;
 }
 
 std::shared_ptr<const Shard> Checkpoint::open_shard(std::string_view tensor) const {
   if (only_shard_) return only_shard_;
-  const fs::path file = path_ / shard_of(tensor);
-  if (!is_named(file)) {
+  const std::string name = shard_of(tensor);
+  auto source = files_->find(name);
+  if (!source) {
     fail(Fault::shard_missing, "{}: no such file, though {} says that it holds the tensor {}; {}",
-         file.string(), weights_name_, tensor, remedy_.empty() ? incomplete_download : remedy_);
+         files_->path_of(name).string(), weights_name_, tensor, remedy(*files_));
   }
-  return std::make_shared<Shard>(file);
+  return std::make_shared<Shard>(std::move(source));
 }
 
-std::vector<fs::path> Checkpoint::files() const {
-  if (is_file_) return {path_};
-  std::set<fs::path> files = {path_ / config_name, path_ / weights_name_};
-  for (const auto& [tensor, shard] : weight_map_) files.insert(path_ / shard);
-  return {files.begin(), files.end()};
+std::vector<fs::path> Checkpoint::inputs() const {
+  if (is_file()) return {path_};
+  std::set<fs::path> inputs = {files_->path_of(config_name), files_->path_of(weights_name_)};
+  for (const auto& [tensor, shard] : weight_map_) inputs.insert(files_->path_of(shard));
+  return {inputs.begin(), inputs.end()};
 }
 
 }  // namespace gamma_extract

@@ -12,6 +12,7 @@
 #include "gamma_extract/checkpoint.h"
 #include "gamma_extract/model_name.h"
 #include "natural_order.h"
+#include "open_checkpoint.h"
 #include "tensor_suggestions.h"
 
 namespace gamma_extract {
@@ -21,16 +22,6 @@ namespace fs = std::filesystem;
 using Names = std::vector<std::string_view>;
 /// The tensors that each shard is said to hold.
 using NamesByShard = std::map<std::string, Names, NaturalOrder>;
-
-Checkpoint open_checkpoint(const ModelLocation& location) try {
-  return Checkpoint(location.path, location.remedy);
-} catch (const Error& error) {
-  const fs::path& path = location.path;
-  const bool is_index = path.string().ends_with(".safetensors.index.json");
-  if (!is_index || error.fault() == Fault::model_missing) throw;
-  fail(error.fault(), "{}: it is the index of a checkpoint, not a file of it; give its directory",
-       path.string());
-}
 
 /// The label in the file names, which this name serves for in the main job, is of no use here: any
 /// will do that no rule refuses.

@@ -5,15 +5,12 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 
-#include "directory_names.h"
 #include "gamma_extract/error.h"
 
 namespace gamma_extract {
 namespace {
 
-namespace fs = std::filesystem;
 using Names = std::set<std::string>;
 
 bool is_pickle(std::string_view name) {
@@ -34,43 +31,45 @@ std::optional<std::string> first(const Names& names, bool (*wanted)(std::string_
   return found == names.end() ? std::nullopt : std::optional(*found);
 }
 
-}  // namespace
-
-void require_no_adapter(const fs::path& directory) {
-  std::error_code ignored;
-  if (fs::exists(directory / "config.json", ignored) ||
-      !fs::exists(directory / "adapter_config.json", ignored)) {
-    return;
-  }
+void require_no_adapter(const std::string& path, const Names& names) {
+  if (names.contains("config.json") || !names.contains("adapter_config.json")) return;
   fail(Fault::adapter_only,
        "{}: it holds an adapter (adapter_config.json), which has no unembedding matrix of its own; "
        "give the model that it adapts, or merge the two and save the result",
-       directory.string());
+       path);
 }
 
-void fail_without_weights(const fs::path& directory, const std::string& remedy) {
+}  // namespace
+
+void require_no_adapter(const CheckpointFiles& files) {
+  require_no_adapter(files.path().string(), files.names());
+}
+
+void fail_without_weights(const CheckpointFiles& files) {
   constexpr std::string_view neither =
       "it holds no safetensors checkpoint, neither model.safetensors nor "
       "model.safetensors.index.json";
-  const Names names = directory_names(directory);
-  require_no_adapter(directory);
+  const std::string path = files.path().string();
+  const std::string& remedy = files.remedy();
+  const Names names = files.names();
+  require_no_adapter(path, names);
   if (const auto file = first(names, is_safetensors)) {
-    fail(Fault::model_empty, "{}: {}, though there is {}; {}, or give that file and --tensor",
-         directory.string(), neither, *file, remedy.empty() ? "download what is missing" : remedy);
+    fail(Fault::model_empty, "{}: {}, though there is {}; {}, or give that file and --tensor", path,
+         neither, *file, remedy.empty() ? "download what is missing" : remedy);
   }
   if (const auto file = first(names, is_pickle)) {
     fail(Fault::pickle_only,
          "{}: it holds pickles ({}), which can run any code when they are loaded and are not read "
          "here; convert them: load the model in transformers and call save_pretrained(DIR)",
-         directory.string(), *file);
+         path, *file);
   }
   if (const auto file = first(names, is_gguf)) {
     fail(Fault::gguf_only,
          "{}: it holds GGUF files ({}), whose matrices are mostly quantised and are not read here; "
          "give the safetensors checkpoint that they were made from",
-         directory.string(), *file);
+         path, *file);
   }
-  fail(Fault::model_empty, "{}: {}; {}", directory.string(), neither,
+  fail(Fault::model_empty, "{}: {}; {}", path, neither,
        remedy.empty() ? "give the directory that has one" : remedy);
 }
 

@@ -56,7 +56,9 @@ ModelLocation locate_in_cache(const ModelOptions& options, const Environment& en
        .id = options.name,
        .revision = options.revision.value_or("main"),
        .remedy = remedy(options, options.revision, offline)});
-  return {.path = std::move(snapshot.path), .remedy = remedy(options, snapshot.commit, offline)};
+  return {.path = snapshot.path,
+          .files = std::make_shared<DirectoryFiles>(snapshot.path,
+                                                    remedy(options, snapshot.commit, offline))};
 }
 
 }  // namespace
@@ -74,7 +76,7 @@ ModelLocation locate_model(const ModelOptions& options, const Environment& envir
          "--revision {}: {} is a {}, and only a model named by its id has revisions; leave it out",
          *options.revision, options.name, type == fs::file_type::directory ? "directory" : "file");
   }
-  return {.path = options.name, .remedy = ""};
+  return {.path = options.name, .files = nullptr};
 }
 
 }  // namespace gamma_extract

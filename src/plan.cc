@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gamma_extract/error.h"
+#include "open_checkpoint.h"
 #include "previous_files.h"
 #include "version.h"
 
@@ -22,7 +23,7 @@ std::string describe(const safetensors::Tensor& tensor) {
 Plan::Plan(const ExtractOptions& options, const Observer& observer)
     : options_(options),
       location_(locate_model(options.model)),
-      checkpoint_(location_.path, location_.remedy),
+      checkpoint_(open_checkpoint(location_)),
       choice_(choose_unembedding(checkpoint_, options.tensor)),
       name_(model_name(location_.path, options.slug)),
       shard_(checkpoint_.open_shard(choice_.tensor)),
@@ -44,7 +45,7 @@ void Plan::warn(std::string text, const Observer& observer) {
 
 std::optional<MatrixSource> Plan::compared() const noexcept {
   if (!compared_matrix_) return std::nullopt;
-  return MatrixSource{.shard = &compared_shard_->source, .matrix = &*compared_matrix_};
+  return MatrixSource{.shard = compared_shard_->source.get(), .matrix = &*compared_matrix_};
 }
 
 safetensors::Dtype Plan::dtype(File file) const noexcept {
@@ -94,8 +95,8 @@ void Plan::require_replaceable(const std::optional<std::string>& mu_sha256) cons
 }
 
 void Plan::require_unchanged() const {
-  shard_->source.require_unchanged();
-  if (compared_shard_) compared_shard_->source.require_unchanged();
+  shard_->source->require_unchanged();
+  if (compared_shard_) compared_shard_->source->require_unchanged();
 }
 
 /// Head and embedding are both there though the config ties them: opens the embedding, to be
@@ -121,7 +122,7 @@ void Plan::open_compared(const std::string& embedding, const Observer& observer)
 
 /// Everything that can be refused before the arithmetic.
 void Plan::require_writable(const std::filesystem::path& directory) const {
-  for (const std::filesystem::path& input : checkpoint_.files()) {
+  for (const std::filesystem::path& input : checkpoint_.inputs()) {
     for (const std::string& name : file_names_) {
       const std::filesystem::path path = directory / name;
       if (!is_same_file(path, input)) continue;

@@ -45,7 +45,7 @@ class Plan {
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
   [[nodiscard]] MatrixSource source() const noexcept {
-    return {.shard = &shard_->source, .matrix = &matrix_};
+    return {.shard = shard_->source.get(), .matrix = &matrix_};
   }
   /// The embedding that is to be compared with the head that was taken, if any.
   [[nodiscard]] std::optional<MatrixSource> compared() const noexcept;

@@ -17,7 +17,7 @@ struct Origin {
 
 Origin read_origin(const std::filesystem::path& path) {
   try {
-    const safetensors::Header header = safetensors::read_header(Source(path));
+    const safetensors::Header header = safetensors::read_header(FileSource(path));
     return {.model = header.metadata("model"), .mu_sha256 = header.metadata("mu_sha256")};
   } catch (const Error& error) {
     if (error.fault() == Fault::file_unreadable) {

@@ -146,7 +146,7 @@ std::optional<safetensors::Metadata> ordered_metadata(const SetFile& file) {
 /// The first byte in which the file's header is not `expected`, or nothing.
 std::optional<std::size_t> different_byte(const Shard& shard, const std::string& expected) {
   std::string header(std::min<std::uint64_t>(shard.header.data_offset(), expected.size()), '\0');
-  shard.source.read_at(0, std::as_writable_bytes(std::span(header)));
+  shard.source->read_at(0, std::as_writable_bytes(std::span(header)));
   const auto [mine, other] = std::ranges::mismatch(header, expected);
   if (mine == header.end() && shard.header.data_offset() == expected.size()) return std::nullopt;
   return static_cast<std::size_t>(mine - header.begin());
@@ -179,7 +179,7 @@ SetFiles::SetFiles(const std::filesystem::path& directory, const std::string& sl
 void SetFiles::open(const std::filesystem::path& directory, SetFile& file) {
   const std::filesystem::path path = directory / file.name;
   try {
-    file.shard = std::make_unique<const Shard>(path);
+    file.shard = std::make_unique<const Shard>(std::make_unique<FileSource>(path));
   } catch (const Error& error) {
     if (error.fault() == Fault::file_missing || error.fault() == Fault::file_not_regular) {
       missing_.push_back(fault_text(error, path, file.name));
@@ -352,7 +352,7 @@ const safetensors::Tensor* SetFiles::centered() const {
 
 void SetFiles::require_unchanged() const {
   for (const SetFile& file : files_) {
-    if (file.shard) file.shard->source.require_unchanged();
+    if (file.shard) file.shard->source->require_unchanged();
   }
 }
 

@@ -54,7 +54,7 @@ int Descriptor::close() noexcept {
   return ::close(release()) == 0 ? 0 : errno;
 }
 
-Source::Source(std::filesystem::path path) : path_(std::move(path)) {
+FileSource::FileSource(std::filesystem::path path) : path_(std::move(path)) {
   // O_NONBLOCK, so that opening a pipe which nobody writes does not wait for ever.
   int fd = -1;
   do {
@@ -72,7 +72,7 @@ Source::Source(std::filesystem::path path) : path_(std::move(path)) {
   identity_ = Identity::of(status);
 }
 
-Source::Identity Source::Identity::of(const struct stat& status) {
+FileSource::Identity FileSource::Identity::of(const struct stat& status) {
   return {.device = status.st_dev,
           .inode = status.st_ino,
           .size = static_cast<std::uint64_t>(status.st_size),
@@ -80,7 +80,7 @@ Source::Identity Source::Identity::of(const struct stat& status) {
           .nanoseconds = status.st_mtim.tv_nsec};
 }
 
-void Source::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+void FileSource::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::pread(descriptor_.get(), bytes.data(), std::min(bytes.size(), max_read),
                                   static_cast<off_t>(offset));
@@ -100,7 +100,7 @@ void Source::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
   }
 }
 
-void Source::require_unchanged() const {
+void FileSource::require_unchanged() const {
   struct stat opened {};
   struct stat named {};
   if (::fstat(descriptor_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
@@ -125,7 +125,7 @@ bool is_same_file(const std::filesystem::path& name, const std::filesystem::path
 }
 
 std::string read_text(const std::filesystem::path& path, std::uint64_t limit, Fault too_large) {
-  const Source source(path);
+  const FileSource source(path);
   if (source.size() > limit) {
     fail(too_large,
          "{}: it has {} bytes, more than the {} that such a file may have; check the file",

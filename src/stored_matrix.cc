@@ -31,7 +31,7 @@ Sizes sizes(const Config& config) {
 }  // namespace
 
 StoredMatrix stored_matrix(const Shard& shard, std::string_view name) {
-  const std::string file = shard.source.path().string();
+  const std::string file = shard.source->path().string();
   std::optional<safetensors::Tensor> tensor = shard.header.find(name);
   if (!tensor) {
     fail(Fault::tensor_not_in_shard,

@@ -244,7 +244,7 @@ const Config& require_config(const Checkpoint& checkpoint) {
   if (const std::optional<Error>& error = checkpoint.config_error()) throw Error(*error);
   const std::optional<Config>& config = checkpoint.config();
   if (!config) {
-    require_no_adapter(checkpoint.path());
+    require_no_adapter(*checkpoint.files());
     fail(Fault::config_missing,
          "{}: it has no config.json, which says what kind of model it is; add it, or {}", path,
          name_one(checkpoint));

@@ -104,7 +104,7 @@ class SetVerifier {
     if (tensor == nullptr) return;
     mu_.resize(tensor->shape[0]);
     const auto bytes = std::as_writable_bytes(std::span(mu_));
-    files_[centroid_file].shard->source.read_at(tensor->offset, bytes);
+    files_[centroid_file].shard->source->read_at(tensor->offset, bytes);
     Xxh3Stream hash;
     hash.update(bytes);
     hashes_.at(centroid_file) = hash.hex();
@@ -118,10 +118,10 @@ class SetVerifier {
     std::optional<CenteredSource> beside;
     if (files_.centered() != nullptr) {
       centered.tensor = *files_.centered();
-      beside = {.matrix = {.shard = &files_[centered_file].shard->source, .matrix = &centered},
+      beside = {.matrix = {.shard = files_[centered_file].shard->source.get(), .matrix = &centered},
                 .mu = mu_};
     }
-    pass_ = verify_pass({.shard = &files_[gamma_file].shard->source, .matrix = &gamma},
+    pass_ = verify_pass({.shard = files_[gamma_file].shard->source.get(), .matrix = &gamma},
                         BlockLayout(gamma.rows(), gamma.columns()), beside, threads_, observer_);
     hashes_.at(gamma_file) = pass_.gamma_xxh3;
     if (beside) hashes_.at(centered_file) = pass_.centered_xxh3;
@@ -131,7 +131,7 @@ class SetVerifier {
   void hash_the_rest() {
     for (const SetFile& file : files_.all()) {
       if (!hashes_.at(file.file).empty() || !file.label("data_xxh3")) continue;
-      const Source& source = file.shard->source;
+      const Source& source = *file.shard->source;
       Xxh3Stream hash;
       std::vector<std::byte> block(std::size_t{1} << 19U);
       for (std::uint64_t at = file.shard->header.data_offset(); at < source.size();) {

@@ -55,9 +55,9 @@ TEST(CheckpointTest, ASingleFileOfAnyName) {
   EXPECT_TRUE(checkpoint.is_file());
   EXPECT_TRUE(checkpoint.has("a"));
   EXPECT_EQ(checkpoint.shard_of("a"), "weights.bin");
-  EXPECT_EQ(checkpoint.open_shard("a")->source.path(), directory / "weights.bin");
+  EXPECT_EQ(checkpoint.open_shard("a")->source->path(), directory / "weights.bin");
   EXPECT_FALSE(checkpoint.config().has_value());
-  EXPECT_THAT(checkpoint.files(), UnorderedElementsAre(directory / "weights.bin"));
+  EXPECT_THAT(checkpoint.inputs(), UnorderedElementsAre(directory / "weights.bin"));
 }
 
 TEST(CheckpointTest, ShardsAreOpenedWhenTheyAreNeeded) {
@@ -215,7 +215,7 @@ TEST(CheckpointTest, TheConfigMayNameTheFile) {
   const Checkpoint checkpoint(directory.path());
   EXPECT_THAT(checkpoint.names(), UnorderedElementsAre("b"));
   EXPECT_EQ(checkpoint.shard_of("b"), "sub/other.safetensors");
-  EXPECT_THAT(checkpoint.files(),
+  EXPECT_THAT(checkpoint.inputs(),
               UnorderedElementsAre(directory / "config.json", directory / "sub/other.safetensors"));
 }
 
@@ -262,11 +262,11 @@ TEST(CheckpointTest, KnowsEveryFileThatItMayRead) {
   const TemporaryDirectory directory;
   write_file(directory / "model.safetensors.index.json",
              R"({"weight_map": {"a": "1", "b": "1", "c": "2"}})");
-  EXPECT_THAT(Checkpoint(directory.path()).files(),
+  EXPECT_THAT(Checkpoint(directory.path()).inputs(),
               UnorderedElementsAre(directory / "config.json", directory / "1", directory / "2",
                                    directory / "model.safetensors.index.json"));
   write_safetensors(directory / "model.safetensors", {{"a"}});
-  EXPECT_THAT(Checkpoint(directory.path()).files(),
+  EXPECT_THAT(Checkpoint(directory.path()).inputs(),
               UnorderedElementsAre(directory / "config.json", directory / "model.safetensors"));
 }
 

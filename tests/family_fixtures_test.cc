@@ -86,7 +86,7 @@ TEST_P(FamilyFixtureTest, IsTakenAsTransformersTakesIt) {
   const StoredMatrix matrix = stored_matrix(*shard, choice.tensor);
   EXPECT_EQ(Json(matrix.tensor.shape), expected.at("shape"));
   std::vector<std::byte> bytes(matrix.tensor.bytes);
-  shard->source.read_at(matrix.tensor.offset, bytes);
+  shard->source->read_at(matrix.tensor.offset, bytes);
   EXPECT_EQ(Json(sha256_of(bytes)), expected.at("data_sha256"));
 
   // reformer's head reads two streams, kyutai's embedding has audio codes as well.

@@ -76,7 +76,7 @@ TEST_F(ModelLocationTest, ADirectoryOrAFileIsTakenAsItIs) {
   fs::create_symlink("model", *this / "link");
   for (const char* name : {"model", "model/", "file", "link"}) {
     EXPECT_EQ(locate(*this / name).path, *this / name);
-    EXPECT_EQ(locate(*this / name).remedy, "");
+    EXPECT_EQ(locate(*this / name).files, nullptr);
   }
 }
 
@@ -300,7 +300,7 @@ TEST_F(ModelLocationTest, AMissingFileIsFetchedOfTheSameCommit) {
   const CachedModel model(cache());
   model.add_reference("main", first_commit);
   fs::create_directories(model.snapshot(first_commit));
-  EXPECT_THAT(locate("Org/Name").remedy,
+  EXPECT_THAT(locate("Org/Name").files->remedy(),
               HasSubstr("hf download Org/Name --revision " + std::string(first_commit)));
 }
 
@@ -313,12 +313,14 @@ TEST_F(ModelLocationTest, OfflineNothingIsDownloaded) {
     const ModelOptions options{.name = name, .revision = "v1", .cache_dir = {}, .offline = true};
     EXPECT_THAT(refusal(options), AllOf(HasSubstr("offline"), Not(HasSubstr("download"))));
   }
-  EXPECT_THAT(locate({.name = "Org/Name", .revision = {}, .cache_dir = {}, .offline = true}).remedy,
+  EXPECT_THAT(locate({.name = "Org/Name", .revision = {}, .cache_dir = {}, .offline = true})
+                  .files->remedy(),
               AllOf(HasSubstr("offline"), Not(HasSubstr("download"))));
   const Environment offline =
       environment({{"HF_HUB_CACHE", cache()}, {"TRANSFORMERS_OFFLINE", "YES"}});
-  EXPECT_THAT(locate_model({.name = "Org/Name", .revision = {}, .cache_dir = {}}, offline).remedy,
-              AllOf(HasSubstr("offline"), Not(HasSubstr("download"))));
+  EXPECT_THAT(
+      locate_model({.name = "Org/Name", .revision = {}, .cache_dir = {}}, offline).files->remedy(),
+      AllOf(HasSubstr("offline"), Not(HasSubstr("download"))));
 }
 
 TEST_F(ModelLocationTest, TheCacheIsNotTouched) {

@@ -64,7 +64,7 @@ class PassesTest : public ::testing::Test {
 };
 
 TEST_F(PassesTest, ThreadsChangeNothing) {
-  const Source source(path_);
+  const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
   const SecondPass second = run_second(source, first, 1);
   for (const unsigned threads : {2U, 3U, 9U}) {
@@ -81,14 +81,14 @@ TEST_F(PassesTest, ThreadsChangeNothing) {
 }
 
 TEST_F(PassesTest, GammaIsHashedAsItIsStored) {
-  const Source source(path_);
+  const FileSource source(path_);
   Xxh3Stream hash;
   hash.update(std::as_bytes(std::span(values_)));
   EXPECT_EQ(run_second(source, run_first(source, 2), 2).gamma_xxh3, hash.hex());
 }
 
 TEST_F(PassesTest, AFileThatChangesBetweenThePasses) {
-  const Source source(path_);
+  const FileSource source(path_);
   const FirstPass first = run_first(source, 2);
   values_.at(2UL * 1024 * columns) += 1;  // in the last block
   write(values_);
@@ -97,7 +97,7 @@ TEST_F(PassesTest, AFileThatChangesBetweenThePasses) {
 }
 
 TEST_F(PassesTest, AFileThatIsCutBetweenThePasses) {
-  const Source source(path_);
+  const FileSource source(path_);
   const FirstPass first = run_first(source, 2);
   std::filesystem::resize_file(path_, values_.size() * sizeof(float) - 1);
   EXPECT_FAULT(run_second(source, first, 2), file_truncated);
@@ -108,7 +108,7 @@ TEST_F(PassesTest, TheFirstNonfiniteValueIsNamed) {
   values_.at(7) = std::numeric_limits<float>::infinity();                // row 2
   values_.at(2000 * columns) = std::numeric_limits<float>::quiet_NaN();  // another block
   write(values_);
-  const Source source(path_);
+  const FileSource source(path_);
   try {
     run_first(source, 1);
     FAIL();
@@ -126,7 +126,7 @@ TEST_F(PassesTest, ADifferenceBeyondFloat32IsNamed) {
   for (std::size_t row = 0; row < rows; ++row) values_.at(row * columns + 1) = -largest;
   values_.at(2 * columns + 1) = largest;
   write(values_);
-  const Source source(path_);
+  const FileSource source(path_);
   const FirstPass first = run_first(source, 2);
   try {
     run_second(source, first, 2);
@@ -138,7 +138,7 @@ TEST_F(PassesTest, ADifferenceBeyondFloat32IsNamed) {
 }
 
 TEST_F(PassesTest, AStopIsNoticed) {
-  const Source source(path_);
+  const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
   stop_.request(2);
   EXPECT_THROW(run_first(source, 2), Stopped);

@@ -32,7 +32,7 @@ Header parse(std::string_view json, std::uint64_t data_bytes = 0) {
 Header read(std::string_view content) {
   const TemporaryDirectory directory;
   write_file(directory / "model.safetensors", content);
-  return read_header(Source(directory / "model.safetensors"));
+  return read_header(FileSource(directory / "model.safetensors"));
 }
 
 std::string message_of(std::string_view json, std::uint64_t data_bytes = 0) {
@@ -443,10 +443,10 @@ TEST(SafetensorsHeaderTest, Truncated) {
   const std::string file = some_file();
   const TemporaryDirectory directory;
   write_file(directory / "a", file);
-  EXPECT_EQ(read_header(Source(directory / "a")).size(), 2U);
+  EXPECT_EQ(read_header(FileSource(directory / "a")).size(), 2U);
   for (std::size_t length = file.size(); length-- > 0;) {
     std::filesystem::resize_file(directory / "a", length);
-    EXPECT_THROW(read_header(Source(directory / "a")), Error) << length;
+    EXPECT_THROW(read_header(FileSource(directory / "a")), Error) << length;
   }
 }
 

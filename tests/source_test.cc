@@ -25,7 +25,7 @@ std::string read(const Source& source, std::uint64_t offset, std::size_t count) 
 TEST(SourceTest, ReadsBytesAtAnOffset) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "0123456789");
-  const Source source(directory / "a");
+  const FileSource source(directory / "a");
   EXPECT_EQ(source.size(), 10U);
   EXPECT_EQ(read(source, 3, 4), "3456");
   EXPECT_EQ(read(source, 0, 10), "0123456789");
@@ -34,15 +34,15 @@ TEST(SourceTest, ReadsBytesAtAnOffset) {
 
 TEST(SourceTest, MissingFile) {
   const TemporaryDirectory directory;
-  EXPECT_FAULT(Source(directory / "a"), file_missing);
-  EXPECT_FAULT(Source(directory / "a" / "b"), file_missing);
+  EXPECT_FAULT(FileSource(directory / "a"), file_missing);
+  EXPECT_FAULT(FileSource(directory / "a" / "b"), file_missing);
 }
 
 TEST(SourceTest, DanglingLinkNamesItsTarget) {
   const TemporaryDirectory directory;
   std::filesystem::create_symlink("../../blobs/1234", directory / "link");
   try {
-    const Source source(directory / "link");
+    const FileSource source(directory / "link");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.fault(), Fault::file_missing);
@@ -55,20 +55,20 @@ TEST(SourceTest, FollowsLinks) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "abc");
   std::filesystem::create_symlink("a", directory / "link");
-  EXPECT_EQ(read(Source(directory / "link"), 0, 3), "abc");
+  EXPECT_EQ(read(FileSource(directory / "link"), 0, 3), "abc");
 }
 
 TEST(SourceTest, DirectoryAndPipeAreNotRegular) {
   const TemporaryDirectory directory;
-  EXPECT_FAULT(Source{directory.path()}, file_not_regular);
+  EXPECT_FAULT(FileSource{directory.path()}, file_not_regular);
   ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
-  EXPECT_FAULT(Source(directory / "pipe"), file_not_regular);
+  EXPECT_FAULT(FileSource(directory / "pipe"), file_not_regular);
 }
 
 TEST(SourceTest, TruncatedWhileRead) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "0123456789");
-  const Source source(directory / "a");
+  const FileSource source(directory / "a");
   std::filesystem::resize_file(directory / "a", 5);
   EXPECT_EQ(read(source, 0, 5), "01234");
   EXPECT_FAULT(read(source, 0, 6), file_truncated);
@@ -78,7 +78,7 @@ TEST(SourceTest, TruncatedWhileRead) {
 TEST(SourceTest, GrownWhileRead) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "0123456789");
-  const Source source(directory / "a");
+  const FileSource source(directory / "a");
   source.require_unchanged();
   std::filesystem::resize_file(directory / "a", 11);
   EXPECT_FAULT(source.require_unchanged(), file_changed);
@@ -87,7 +87,7 @@ TEST(SourceTest, GrownWhileRead) {
 TEST(SourceTest, RewrittenWhileRead) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "0123456789");
-  const Source source(directory / "a");
+  const FileSource source(directory / "a");
   const auto time = std::filesystem::last_write_time(directory / "a");
   std::filesystem::last_write_time(directory / "a", time + std::chrono::nanoseconds(1));
   EXPECT_FAULT(source.require_unchanged(), file_changed);
@@ -96,7 +96,7 @@ TEST(SourceTest, RewrittenWhileRead) {
 TEST(SourceTest, ReplacedWhileRead) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "0123456789");
-  const Source source(directory / "a");
+  const FileSource source(directory / "a");
   write_file(directory / "b", "0123456789");
   std::filesystem::last_write_time(directory / "b",
                                    std::filesystem::last_write_time(directory / "a"));
@@ -107,7 +107,7 @@ TEST(SourceTest, ReplacedWhileRead) {
 TEST(SourceTest, RemovedWhileRead) {
   const TemporaryDirectory directory;
   write_file(directory / "a", "0123456789");
-  const Source source(directory / "a");
+  const FileSource source(directory / "a");
   std::filesystem::remove(directory / "a");
   EXPECT_FAULT(source.require_unchanged(), file_changed);
 }

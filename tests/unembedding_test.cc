@@ -408,7 +408,7 @@ TEST(UnembeddingTest, TheShardComesFromTheIndex) {
 StoredMatrix stored(const ZeroTensor& tensor, const std::string& name = "a") {
   const TemporaryDirectory directory;
   write_safetensors(directory / "file", {tensor});
-  return stored_matrix(Shard(directory / "file"), name);
+  return stored_matrix(Shard(std::make_unique<FileSource>(directory / "file")), name);
 }
 
 std::string stored_refusal(const ZeroTensor& tensor) {

@@ -87,7 +87,7 @@ TEST(WriterCorpusTest, HeaderIsThatOfSaveFileByteForByte) {
 TEST(WriterCorpusTest, ReaderFindsWhatSaveFileWrote) {
   for (const Saved& saved : corpus()) {
     SCOPED_TRACE(saved.path);
-    const Header header = read_header(Source(saved.path));
+    const Header header = read_header(FileSource(saved.path));
     ASSERT_EQ(header.size(), 1U);
     EXPECT_THAT(header.tensor(0),
                 FieldsAre(saved.key, saved.dtype, saved.shape, saved.data_offset, saved.bytes));

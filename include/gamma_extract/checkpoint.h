@@ -8,14 +8,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "gamma_extract/checkpoint_files.h"
 #include "gamma_extract/config.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/safetensors.h"
 #include "gamma_extract/source.h"
 
-/// A checkpoint on disk: which files hold which tensors, and what its config says.
+/// A checkpoint: which files hold which tensors, and what its config says.
 ///
 /// transformers looks for the file that `transformers_weights` in config.json names; without it,
 /// for `model.safetensors`, then for `model.safetensors.index.json`, whose `weight_map` gives the
@@ -30,28 +32,31 @@ namespace gamma_extract {
 /// A file of a checkpoint, open, with the header that was read through that very opening: what the
 /// header says is where, is there in `source`, even if the file is replaced meanwhile.
 struct Shard {
-  /// Throws what Source and safetensors::read_header throw.
-  explicit Shard(const std::filesystem::path& path)
-      : source(path), header(safetensors::read_header(source)) {}
+  /// Throws what safetensors::read_header throws.
+  explicit Shard(std::unique_ptr<const Source> opened)
+      : source(std::move(opened)), header(safetensors::read_header(*source)) {}
 
-  Source source;
+  std::unique_ptr<const Source> source;  ///< not null
   safetensors::Header header;
 };
 
 class Checkpoint {
  public:
   /// Opens `path`: a directory that transformers saved into, or one safetensors file.
-  /// Throws model_missing; adapter_only, pickle_only, gguf_only or model_empty, with what the
-  /// directory holds instead; weights_escape, shard_missing, config_invalid for
-  /// `transformers_weights`; index_invalid, index_escapes; file_unreadable; and, where one file has
-  /// all tensors, what opening a Shard throws.
-  /// `remedy` is what a message advises where a file is missing, if there is something better than
-  /// to look again at the directory.
-  explicit Checkpoint(std::filesystem::path path, std::string remedy = "");
+  /// Throws model_missing, and what the other constructor throws.
+  explicit Checkpoint(std::filesystem::path path);
+
+  /// Opens the checkpoint that `files` hold. Throws adapter_only, pickle_only, gguf_only or
+  /// model_empty, with what is there instead; weights_escape, shard_missing, config_invalid for
+  /// `transformers_weights`; index_invalid, index_escapes; file_unreadable; what `files` throws;
+  /// and, where one file has all tensors, what opening a Shard throws.
+  explicit Checkpoint(std::shared_ptr<const CheckpointFiles> files);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   /// Whether `path` is a file: then there is no config, and only a person can name the tensor.
-  [[nodiscard]] bool is_file() const noexcept { return is_file_; }
+  [[nodiscard]] bool is_file() const noexcept { return !files_; }
+  /// What it was opened with; null where `path` is a file.
+  [[nodiscard]] const CheckpointFiles* files() const noexcept { return files_.get(); }
 
   /// Nothing where there is no config.json, where it is not valid, and where `path` is a file.
   [[nodiscard]] const std::optional<Config>& config() const noexcept { return config_; }
@@ -71,14 +76,15 @@ class Checkpoint {
   [[nodiscard]] std::shared_ptr<const Shard> open_shard(std::string_view tensor) const;
 
   /// Every file that this checkpoint may read, for the check that none of them is overwritten.
-  [[nodiscard]] std::vector<std::filesystem::path> files() const;
+  [[nodiscard]] std::vector<std::filesystem::path> inputs() const;
 
  private:
   void read_config();
+  void read_weights();
+  bool take_weights(const std::string& name);
 
   std::filesystem::path path_;
-  std::string remedy_;
-  bool is_file_ = false;
+  std::shared_ptr<const CheckpointFiles> files_;  // null where `path` is a file
   std::optional<Config> config_;
   std::optional<Error> config_error_;
   std::string weights_name_;                 // of the only shard or of the index, relative

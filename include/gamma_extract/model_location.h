@@ -2,9 +2,11 @@
 #define GAMMA_EXTRACT_MODEL_LOCATION_H_
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "gamma_extract/checkpoint_files.h"
 #include "gamma_extract/hub_environment.h"
 
 /// From what a user calls a model to where it is on the disk.
@@ -26,9 +28,8 @@ struct ModelLocation {
   /// The directory or the file; of an id, `CACHE/models--Org--Name/snapshots/COMMIT`, by which
   /// model_name knows the id and the commit again.
   std::filesystem::path path;
-  /// What to do where a file of the model is missing from the cache: the end of a message. Empty
-  /// for a directory or a file.
-  std::string remedy;
+  /// Of an id: its files at that commit. Null of a directory or a file.
+  std::shared_ptr<const CheckpointFiles> files;
 };
 
 /// Finds the model. A revision of 40 hex digits is a commit, and its snapshot is taken; any other

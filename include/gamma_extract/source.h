@@ -9,11 +9,11 @@
 
 struct stat;
 
-/// Bytes at an offset of a file.
+/// Bytes at an offset of a file, wherever the file is.
 ///
-/// Files are read with pread, never mapped: under mmap a file that is truncated while it is read
-/// gives SIGBUS, and the tail of its last page reads as zeros without a word; network file systems
-/// fail in ways of their own. A short read can be reported, and here it always is.
+/// Files on the disk are read with pread, never mapped: under mmap a file that is truncated while
+/// it is read gives SIGBUS, and the tail of its last page reads as zeros without a word; network
+/// file systems fail in ways of their own. A short read can be reported, and here it always is.
 namespace gamma_extract {
 
 enum class Fault : std::uint8_t;  // gamma_extract/error.h
@@ -40,26 +40,44 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// One regular file, open for reading, of a size that was fixed when it was opened.
-/// Safe to use from several threads: reading has no position.
+/// A file, of a size that was fixed when it was opened. Safe to use from several threads: reading
+/// has no position.
 class Source {
+ public:
+  Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  virtual ~Source() = default;
+
+  /// What a message calls it.
+  [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;
+  /// Bytes, as of the opening.
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
+
+  /// Fills all of `bytes` from `offset`, or throws.
+  virtual void read_at(std::uint64_t offset, std::span<std::byte> bytes) const = 0;
+
+  /// Throws file_changed unless the file still is what was opened. Called after the last read.
+  virtual void require_unchanged() const = 0;
+};
+
+/// A regular file on the disk.
+class FileSource final : public Source {
  public:
   /// Opens `path`, following symbolic links. Throws file_missing (naming the target of a dangling
   /// link), file_unreadable, or file_not_regular; never blocks on a pipe.
-  explicit Source(std::filesystem::path path);
+  explicit FileSource(std::filesystem::path path);
 
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  /// Bytes, as of the opening.
-  [[nodiscard]] std::uint64_t size() const noexcept { return identity_.size; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept override { return path_; }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return identity_.size; }
 
-  /// Fills all of `bytes` from `offset`. Throws file_truncated if the file ends before, and
-  /// file_unreadable on an input/output error. Retries what a signal interrupts.
-  void read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
+  /// Throws file_truncated if the file ends before, and file_unreadable on an input/output error.
+  /// Retries what a signal interrupts.
+  void read_at(std::uint64_t offset, std::span<std::byte> bytes) const override;
 
-  /// Throws file_changed unless the file is what was opened: the path leads to the same inode, of
-  /// the same size and modification time. Called after the last read, it turns a file that was
-  /// truncated, grown, rewritten or replaced meanwhile into an error.
-  void require_unchanged() const;
+  /// What was opened: the path leads to the same inode, of the same size and modification time. So
+  /// a file that was truncated, grown, rewritten or replaced meanwhile becomes an error.
+  void require_unchanged() const override;
 
  private:
   struct Identity {
@@ -82,8 +100,8 @@ class Source {
 /// replaced.)
 bool is_same_file(const std::filesystem::path& name, const std::filesystem::path& file);
 
-/// The whole of a small text file, such as config.json. Throws as Source does, and `too_large` if
-/// it has more than `limit` bytes.
+/// The whole of a small text file, such as config.json. Throws as FileSource does, and `too_large`
+/// if it has more than `limit` bytes.
 std::string read_text(const std::filesystem::path& path, std::uint64_t limit, Fault too_large);
 
 }  // namespace gamma_extract

@@ -1,0 +1,15 @@
+#ifndef GAMMA_EXTRACT_OPEN_CHECKPOINT_H_
+#define GAMMA_EXTRACT_OPEN_CHECKPOINT_H_
+
+#include "gamma_extract/checkpoint.h"
+#include "gamma_extract/model_location.h"
+
+namespace gamma_extract {
+
+/// Opens the model that was found. Throws what Checkpoint throws; of the index of a checkpoint,
+/// which is no file of it, says so.
+Checkpoint open_checkpoint(const ModelLocation& location);
+
+}  // namespace gamma_extract
+
+#endif  // GAMMA_EXTRACT_OPEN_CHECKPOINT_H_
