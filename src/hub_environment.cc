@@ -67,15 +67,6 @@ std::string expand_variables(std::string_view text, const Environment& environme
   return result.append(text);
 }
 
-/// The first of the variables that is set.
-std::optional<std::string> first_set(const Environment& environment,
-                                     std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    if (auto value = value_of(environment, name)) return value;
-  }
-  return std::nullopt;
-}
-
 std::string hub_home(const Environment& environment) {
   if (auto home = value_of(environment, "HF_HOME")) return *home;
   return value_of(environment, "XDG_CACHE_HOME").value_or("~/.cache") + "/huggingface";
@@ -90,6 +81,14 @@ Environment process_environment() {
             return value == nullptr ? std::nullopt : std::optional<std::string>(value);
           },
           .home = home_by_password_database};
+}
+
+std::optional<std::string> first_set(const Environment& environment,
+                                     std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (auto value = value_of(environment, name)) return value;
+  }
+  return std::nullopt;
 }
 
 fs::path expand_home(const std::string& path, const Environment& environment) {
@@ -109,6 +108,12 @@ fs::path expand_home(const std::string& path, const Environment& environment) {
        "{}: there is no home directory: HOME is not set, and the user has none in the password "
        "database; set HF_HOME, or give --cache-dir",
        path);
+}
+
+fs::path token_file(const Environment& environment) {
+  const std::string path =
+      value_of(environment, "HF_TOKEN_PATH").value_or(hub_home(environment) + "/token");
+  return expand_variables(expand_home(path, environment).string(), environment);
 }
 
 fs::path hub_cache(const Environment& environment) {

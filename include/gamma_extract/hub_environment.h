@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ struct Environment {
 /// The environment of this process.
 Environment process_environment();
 
+/// The value of the first of these variables that is set and not empty.
+std::optional<std::string> first_set(const Environment& environment,
+                                     std::initializer_list<const char*> names);
+
 /// `~` and `~user` at the beginning as the home directory: HOME, else what the password database
 /// says. An unknown user's `~user` stays. Throws home_unknown if a plain `~` has no home directory.
 std::filesystem::path expand_home(const std::string& path, const Environment& environment);
@@ -32,6 +37,10 @@ std::filesystem::path expand_home(const std::string& path, const Environment& en
 /// XDG_CACHE_HOME/huggingface, else in ~/.cache/huggingface; `~`, `$NAME` and `${NAME}` expanded,
 /// a name that is not set left as it is. It need not exist. Throws home_unknown.
 std::filesystem::path hub_cache(const Environment& environment);
+
+/// The file that `hf auth login` keeps the token in: HF_TOKEN_PATH, else `token` in HF_HOME, else
+/// in XDG_CACHE_HOME/huggingface, else in ~/.cache/huggingface. Throws home_unknown.
+std::filesystem::path token_file(const Environment& environment);
 
 /// Whether the value of a variable means true: 1, on, yes or true in any case.
 bool is_true(std::string_view value);
