@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,8 +14,10 @@
 #include <system_error>
 #include <vector>
 
+#include "display_width.h"
 #include "gamma_extract/hub_environment.h"
 #include "gamma_extract/text.h"
+#include "quiet_thread.h"
 #include "standard_streams.h"
 
 namespace gamma_extract::cli {
@@ -85,25 +86,33 @@ std::string bar(double fraction, std::size_t cells, const BarStyle& style) {
 /// The words right of the bar: all that fit beside it in `cells`, the least important left out
 /// first.
 std::string words_that_fit(const BarState& state, std::size_t cells) {
-  const std::vector<std::string> candidates{
-      bytes(state) + "  " + rate(state) + "  " + time_left(state),
-      bytes(state) + "  " + time_left(state), time_left(state)};
-  for (const std::string& words : candidates) {
-    if (words.size() <= cells) return words;
+  const std::string figures = bytes(state) + "  " + rate(state) + "  " + time_left(state);
+  std::vector<std::string> candidates;
+  if (!state.note.empty()) {
+    candidates = {figures + "  " + state.note, state.note};
+  } else {
+    if (state.fetching) candidates.push_back("fetching " + figures);
+    candidates.insert(candidates.end(),
+                      {figures, bytes(state) + "  " + time_left(state), time_left(state)});
   }
-  return "";
+  for (const std::string& words : candidates) {
+    if (display_width(words) <= cells) return words;
+  }
+  return shortened(state.note, cells);
 }
 
 }  // namespace
 
 std::string progress_line(const BarState& state, std::size_t columns, const BarStyle& style) {
   if (columns < narrow_columns) return percent(state).substr(0, columns > 0 ? columns - 1 : 0);
-  if (state.total == 0) return "  starting";
+  if (state.total == 0) {
+    return "  " + (state.note.empty() ? "starting" : shortened(state.note, columns - 3));
+  }
   // Percentage, a space, the bar in brackets, two spaces, and the cell that stays free.
   constexpr std::size_t around = 5 + 1 + 2 + 2 + 1;
   const std::size_t room = columns - around;
   const std::string words = words_that_fit(state, room - std::min(room, min_bar_cells));
-  const std::size_t cells = std::min(room - words.size(), max_bar_cells);
+  const std::size_t cells = std::min(room - display_width(words), max_bar_cells);
   const std::string line = percent(state) + " " + bar(fraction_of(state), cells, style);
   return words.empty() ? line : line + "  " + words;
 }
@@ -138,17 +147,11 @@ BarStyle bar_style() {
 }
 
 ProgressBar::ProgressBar(const Progress& progress) : progress_(progress), style_(bar_style()) {
-  // The thread must take no signal: it is the others that wait in system calls.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    thread_ = std::thread([this] { loop(); });
+    thread_ = quiet_thread([this] { loop(); });
   } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
     // A run is worth more than its bar.
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 ProgressBar::~ProgressBar() {
@@ -174,14 +177,27 @@ void ProgressBar::loop() {
   while (!wake_.wait_for(lock, redraw_interval, [this] { return ended_; })) draw();
 }
 
+BarState ProgressBar::state() {
+  const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+  BarState state{.done = progress_.done, .total = progress_.total};
+  state.note = printable(progress_.note.text());
+  const BarState fetched{.done = progress_.fetched, .total = progress_.to_fetch};
+  state.fetching = fetched.done < fetched.total;
+  if (state.fetching) {
+    state.done = fetched.done;
+    state.total = fetched.total;
+    state.rate = fetch_meter_.update(now.count(), state.done);
+  } else if (state.total > 0) {
+    state.rate = meter_.update(now.count(), state.done);
+  }
+  return state;
+}
+
 void ProgressBar::draw() {
   const pid_t foreground = ::tcgetpgrp(STDERR_FILENO);
   if (foreground >= 0 && foreground != ::getpgrp()) return;
-  const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
-  BarState state{.done = progress_.done, .total = progress_.total};
-  if (state.total > 0) state.rate = meter_.update(now.count(), state.done);
   write_standard_error(
-      fmt::format("\r{}\x1b[J\r", progress_line(state, terminal_columns(STDERR_FILENO), style_)));
+      fmt::format("\r{}\x1b[J\r", progress_line(state(), terminal_columns(STDERR_FILENO), style_)));
   drawn_ = true;
 }
 

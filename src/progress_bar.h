@@ -29,11 +29,14 @@ struct BarState {
   std::uint64_t done = 0;
   std::uint64_t total = 0;  ///< 0: not known yet
   double rate = 0;          ///< bytes a second; 0: not known yet
+  bool fetching = false;    ///< the bytes come over the network
+  std::string note{};       ///< what the run waits for, printable; empty: nothing
 };
 
 /// The bar as it fills a line of `columns` cells, and never the last one, where a terminal may
-/// wrap. In a narrow line the rate, the bytes, the time left and the bar go, in this order; below
-/// 20 cells the percentage alone is left.
+/// wrap. In a narrow line the word that it is fetching, the rate, the bytes, the time left and the
+/// bar go, in this order; below 20 cells the percentage alone is left. A note stands at the end;
+/// where there is no room for both it takes the place of the figures.
 std::string progress_line(const BarState& state, std::size_t columns, const BarStyle& style);
 
 /// The rate of late: an average whose weights fall to a third in three seconds. (What is first read
@@ -72,12 +75,14 @@ class ProgressBar {
 
  private:
   void loop();
+  BarState state();
   void draw();
   void wipe();
 
   const Progress& progress_;
   const BarStyle style_;
   RateMeter meter_;
+  RateMeter fetch_meter_;
   std::mutex mutex_;  // of all below, and of the terminal's line
   std::condition_variable wake_;
   bool ended_ = false;

@@ -25,7 +25,7 @@ using testing::run_in_child;
 using ::testing::StartsWith;
 
 constexpr BarStyle plain{.color = false, .unicode = false};
-constexpr BarState half{.done = 2'333'000'000, .total = 4'667'000'000, .rate = 1'100'000'000};
+const BarState half{.done = 2'333'000'000, .total = 4'667'000'000, .rate = 1'100'000'000};
 
 /// The cells that `text` takes: its characters, less what is between ESC and `m`.
 std::size_t cells_of(const std::string& text) {
@@ -67,7 +67,7 @@ TEST(ProgressLineTest, InAWideWindowTheBarIsCapped) {
 TEST(ProgressLineTest, NeverFillsTheLastCell) {
   for (std::size_t columns = 1; columns <= 320; ++columns) {
     for (const BarStyle style : {plain, BarStyle{.color = true, .unicode = true}}) {
-      for (const BarState state :
+      for (const BarState& state :
            {half, BarState{}, BarState{.total = 1}, BarState{.done = 7, .total = 7, .rate = 1},
             BarState{.done = 999'499'999, .total = 18'000'000'000'000'000'000U, .rate = 1},
             BarState{.done = 9, .total = 7, .rate = 1e18}}) {
@@ -79,6 +79,35 @@ TEST(ProgressLineTest, NeverFillsTheLastCell) {
 
 TEST(ProgressLineTest, StartsBeforeTheTotalIsKnown) {
   EXPECT_EQ(progress_line({}, 80, plain), "  starting");
+}
+
+BarState with_note(BarState state, std::string note) {
+  state.note = std::move(note);
+  return state;
+}
+
+TEST(ProgressLineTest, TheBytesOfTheNetworkAreNamed) {
+  BarState state = half;
+  state.fetching = true;
+  EXPECT_THAT(progress_line(state, 80, plain), HasSubstr("]  fetching 2.33 GB / 4.67 GB"));
+  EXPECT_EQ(progress_line(state, 40, plain), progress_line(half, 40, plain));
+}
+
+TEST(ProgressLineTest, ANoteStandsBesideTheFiguresOrForThem) {
+  const std::string note = "piece 3: the connection was reset; try 2 of 6 in 4 s";
+  const std::string wide = progress_line(with_note(half, note), 120, plain);
+  EXPECT_THAT(wide, HasSubstr("0:03 left  " + note));
+  const std::string narrow = progress_line(with_note(half, note), 80, plain);
+  EXPECT_THAT(narrow, HasSubstr("]  " + note));
+  EXPECT_EQ(narrow.find("left"), std::string::npos);
+  EXPECT_THAT(progress_line(with_note(half, note), 50, plain), HasSubstr("..."));
+  EXPECT_EQ(progress_line(with_note({}, "asking"), 80, plain), "  asking");
+  for (std::size_t columns = 0; columns < 150; ++columns) {
+    EXPECT_LE(cells_of(progress_line(with_note(half, note), columns, plain)) + 1,
+              std::max<std::size_t>(columns, 1));
+    EXPECT_LE(cells_of(progress_line(with_note({}, note), columns, plain)) + 1,
+              std::max<std::size_t>(columns, 1));
+  }
 }
 
 TEST(ProgressLineTest, AHundredPercentIsAll) {
