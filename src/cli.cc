@@ -88,10 +88,8 @@ class Performance {
   }
 
   int operator()(const InspectCommand& command) const {
-    const Inspection inspection = inspect(command.inspect, signals_.stop);
-    for (const std::string& warning : inspection.warnings) {
-      write_standard_error(message("warning", warning));
-    }
+    const auto work = [&](const Observer& observer) { return inspect(command.inspect, observer); };
+    const Inspection inspection = watch(work, false, signals_.stop);
     write_standard_output(
         command.json ? json_report(inspection) : human_report(inspection, output_columns()),
         signals_, "send the list to where there is room");

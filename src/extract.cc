@@ -19,6 +19,7 @@
 #include "matrix_module.h"
 #include "plan.h"
 #include "second_pass.h"
+#include "warnings.h"
 #include "workers.h"
 
 namespace gamma_extract {
@@ -61,9 +62,10 @@ class Run {
   Run(const ExtractOptions& options, const Observer& observer)
       : started_(std::chrono::steady_clock::now()),
         options_(options),
-        observer_(observer),
+        warnings_(observer),
+        observer_(warnings_.observer()),
         reference_(reference_of(options, observer)),
-        plan_(options, observer),
+        plan_(options, observer_),
         threads_(usable_threads(options.threads)) {
     if (reference_) require_comparable(*reference_, safetensors::name(plan_.dtype(gamma_file)));
     observer.progress.total = plan_.matrix().tensor.bytes + plan_.data_bytes(gamma_file) +
@@ -71,6 +73,7 @@ class Run {
   }
 
   Report finish() {
+    plan_.prepare();
     // libtorch starts while the first pass, which does not need it, runs.
     std::future<const matrix::Module*> module =
         std::async(std::launch::async, [] { return &load_matrix_module(); });
@@ -104,16 +107,14 @@ class Run {
     const std::string& tensor = plan_.choice().tensor;
     const auto compared = plan_.compared();
     if (compared && first_.first_different_row) {
-      plan_.warn(
+      observer_.warn(
           fmt::format("the config ties {} to {}, but they differ, first in row {}; {} is taken",
-                      tensor, compared->matrix->tensor.name, *first_.first_different_row, tensor),
-          observer_);
+                      tensor, compared->matrix->tensor.name, *first_.first_different_row, tensor));
     }
     if (first_.nonfinite != 0) {
-      plan_.warn(
-          fmt::format("{}: {} {} NaN or infinite; figures that they touch are left out", tensor,
-                      first_.nonfinite, first_.nonfinite == 1 ? "value is" : "values are"),
-          observer_);
+      observer_.warn(fmt::format("{}: {} {} NaN or infinite; figures that they touch are left out",
+                                 tensor, first_.nonfinite,
+                                 first_.nonfinite == 1 ? "value is" : "values are"));
     }
   }
 
@@ -122,7 +123,7 @@ class Run {
     files_ = plan_.planned_files();
     output_ = std::make_unique<OutputSet>(
         directory, files_, OutputOptions{.fsync = options_.fsync}, observer_.stop,
-        [this](const std::string& text) { plan_.warn(text, observer_); });
+        [this](const std::string& text) { observer_.warn(text); });
   }
 
   Sink sink(File file) {
@@ -188,7 +189,7 @@ class Run {
                        .norms = summarize_norms(square_roots(second_.centered_squares))};
     report.residual_norm = second_.residual_norm;
     if (reference_) report.check = compare(*reference_, report);
-    report.warnings = plan_.warnings();
+    report.warnings = warnings_.texts();
     report.bytes_read = bytes_read();
     for (const PlannedFile& file : files_) report.bytes_written += file.bytes;
     report.seconds =
@@ -204,6 +205,7 @@ class Run {
 
   std::chrono::steady_clock::time_point started_;
   const ExtractOptions& options_;
+  Warnings warnings_;
   const Observer& observer_;
   std::optional<Reference> reference_;
   Plan plan_;

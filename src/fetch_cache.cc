@@ -27,7 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int schema = 1;
-constexpr std::size_t commit_digits = 40;
 // The largest header that a safetensors file may have is 100 MB, of which 8 bytes more are read.
 constexpr std::uint64_t max_entry_bytes = 128U << 20U;
 constexpr std::uint64_t max_ref_bytes = 1000;
@@ -56,10 +55,6 @@ std::string name_for(std::string_view text) {
   }
   if (!name.empty() && name.size() <= max_name) return name;
   return "%sha256-" + sha256_hex(std::as_bytes(std::span(text)));
-}
-
-bool is_commit(std::string_view text) {
-  return text.size() == commit_digits && is_lower_hex(text);
 }
 
 /// The name of a commit's directory. What is no commit cannot be taken for `refs`.
@@ -157,6 +152,11 @@ FetchCache::FetchCache(fs::path root, const std::string& repo_id, Observer obser
     : root_(std::move(root)),
       repo_(root_.empty() ? fs::path() : root_ / name_for(repo_directory(repo_id))),
       observer_(std::move(observer)) {}
+
+bool FetchCache::has(const std::string& commit) const {
+  std::error_code ignored;
+  return !root_.empty() && fs::is_directory(repo_ / commit_name(commit), ignored);
+}
 
 std::optional<FetchCache::Ref> FetchCache::ref(const std::string& revision) const {
   if (root_.empty()) return std::nullopt;

@@ -47,6 +47,10 @@ class FetchCache {
   /// False once a write has failed, and the user was told so.
   [[nodiscard]] bool keeps() const noexcept { return !failed_; }
 
+  [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
+  /// Whether anything of that commit is here.
+  [[nodiscard]] bool has(const std::string& commit) const;
+
   struct Ref {
     std::string commit;
     std::filesystem::file_time_type written;

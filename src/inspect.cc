@@ -14,6 +14,7 @@
 #include "natural_order.h"
 #include "open_checkpoint.h"
 #include "tensor_suggestions.h"
+#include "warnings.h"
 
 namespace gamma_extract {
 namespace {
@@ -53,8 +54,9 @@ Names difference(const Names& left, const Names& right) {
 /// Builds an Inspection, shard by shard.
 class Inspector {
  public:
-  explicit Inspector(const InspectOptions& options)
-      : location_(locate_model(options.model)),
+  Inspector(const InspectOptions& options, const Observer& observer)
+      : warnings_(observer),
+        location_(locate_model(options.model, warnings_.observer())),
         checkpoint_(open_checkpoint(location_)),
         names_(checkpoint_.names()) {
     const ModelName name = name_without_label(location_.path);
@@ -66,12 +68,14 @@ class Inspector {
     if (!checkpoint_.is_file() || options.tensor) choose(options.tensor);
   }
 
-  Inspection run(const StopFlag& stop) {
+  Inspection run() {
+    const StopFlag& stop = warnings_.observer().stop;
     for (auto& [name, tensors] : names_by_shard(checkpoint_, names_)) {
       stop.check();
       add_shard(name, tensors);
     }
     stop.check();
+    inspection_.warnings = warnings_.texts();
     return std::move(inspection_);
   }
 
@@ -113,8 +117,7 @@ class Inspector {
 
   void take(const Choice& choice, const Shard& shard) try {
     const StoredMatrix matrix = stored_matrix(shard, choice.tensor);
-    std::ranges::move(shape_warnings(checkpoint_.config(), matrix),
-                      std::back_inserter(inspection_.warnings));
+    for (const std::string& warning : shape_warnings(checkpoint_.config(), matrix)) warn(warning);
     inspection_.chosen = {.choice = choice, .tensor = matrix.tensor};
   } catch (const Error& error) {
     inspection_.problem = error;
@@ -136,8 +139,9 @@ class Inspector {
     }
   }
 
-  void warn(std::string text) { inspection_.warnings.push_back(std::move(text)); }
+  void warn(const std::string& text) const { warnings_.observer().warn(text); }
 
+  const Warnings warnings_;
   const ModelLocation location_;
   const Checkpoint checkpoint_;
   const Names names_;  // of the checkpoint
@@ -147,8 +151,8 @@ class Inspector {
 
 }  // namespace
 
-Inspection inspect(const InspectOptions& options, const StopFlag& stop) {
-  return Inspector(options).run(stop);
+Inspection inspect(const InspectOptions& options, const Observer& observer) {
+  return Inspector(options, observer).run();
 }
 
 }  // namespace gamma_extract

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "fetch_cache.h"
 #include "file_type.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/source.h"
@@ -82,24 +83,52 @@ std::string hint(const CacheRequest& request, const fs::path& refs) {
   return fmt::format(", only {}", fmt::join(known, ", "));
 }
 
-/// The commit that the cache has for a branch or tag.
-std::string commit_of(const CacheRequest& request, const fs::path& refs) {
-  if (!can_be_ref(request.revision)) {
-    fail(Fault::revision_invalid, "{}: no branch, tag or commit has the name {}; check --revision",
-         request.id, request.revision);
-  }
+/// A commit, and when it was noted.
+struct Ref {
+  std::string commit;
+  fs::file_time_type written;
+};
+
+/// What the cache has for a branch or tag.
+std::optional<Ref> cached_ref(const CacheRequest& request, const fs::path& refs) {
   const fs::path file = refs / request.revision;
-  if (file_type_of(file) != fs::file_type::regular) {
-    fail(Fault::revision_not_cached, "{}: the cache {} does not have its revision {}{}; {}",
-         request.id, request.cache.string(), request.revision, hint(request, refs), request.remedy);
-  }
+  if (file_type_of(file) != fs::file_type::regular) return std::nullopt;
   std::string text = read_text(file, max_ref_bytes, Fault::ref_invalid);
   text.erase(text.find_last_not_of(" \t\r\n") + 1);
   if (!is_lower_hex(text)) {
     fail(Fault::ref_invalid, "{}: it holds \"{}\", which is no commit; {}", file.string(), text,
          request.remedy);
   }
-  return text;
+  std::error_code ignored;
+  return Ref{.commit = std::move(text), .written = fs::last_write_time(file, ignored)};
+}
+
+/// The commit that the Hub last named for a branch or tag.
+std::optional<std::string> last_named(const CacheRequest& request, const fs::path& refs) {
+  if (!can_be_ref(request.revision)) {
+    fail(Fault::revision_invalid, "{}: no branch, tag or commit has the name {}; check --revision",
+         request.id, request.revision);
+  }
+  std::optional<Ref> named = cached_ref(request, refs);
+  if (request.fetched != nullptr) {
+    const auto fetched = request.fetched->ref(request.revision);
+    if (fetched && (!named || named->written < fetched->written)) return fetched->commit;
+  }
+  if (!named) return std::nullopt;
+  return std::move(named->commit);
+}
+
+[[noreturn]] void fail_without_commit(const CacheRequest& request, const fs::path& repo) {
+  if (!leads_to_directory(repo)) {
+    fail(Fault::model_not_cached, "{}: no such file or directory, and not in the cache {}{}; {}",
+         request.id, request.cache.string(),
+         leads_to_directory(request.cache) ? similar_model(request) : ", which does not exist",
+         request.remedy);
+  }
+  fail(Fault::revision_not_cached, "{}: the cache {} does not have its {} {}{}; {}", request.id,
+       request.cache.string(), is_commit(request.revision) ? "commit" : "revision",
+       request.revision, is_commit(request.revision) ? "" : hint(request, repo / "refs"),
+       request.remedy);
 }
 
 }  // namespace
@@ -108,26 +137,28 @@ bool is_lower_hex(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-CachedSnapshot find_snapshot(const CacheRequest& request) {
+bool is_commit(std::string_view revision) {
+  return revision.size() == commit_digits && is_lower_hex(revision);
+}
+
+fs::path snapshot_path(const fs::path& cache, const std::string& id, const std::string& commit) {
+  return cache / repo_directory(id) / "snapshots" / commit;
+}
+
+std::string find_commit(const CacheRequest& request) {
   const fs::path repo = request.cache / repo_directory(request.id);
-  if (!leads_to_directory(repo)) {
-    fail(Fault::model_not_cached, "{}: no such file or directory, and not in the cache {}{}; {}",
-         request.id, request.cache.string(),
-         leads_to_directory(request.cache) ? similar_model(request) : ", which does not exist",
-         request.remedy);
+  const bool named = !is_commit(request.revision);
+  const std::optional<std::string> commit =
+      named ? last_named(request, repo / "refs") : std::optional(request.revision);
+  if (!commit) fail_without_commit(request, repo);
+  if (leads_to_directory(snapshot_path(request.cache, request.id, *commit)) ||
+      (request.fetched != nullptr && request.fetched->has(*commit))) {
+    return *commit;
   }
-  const std::string& revision = request.revision;
-  const bool is_commit = revision.size() == commit_digits && is_lower_hex(revision);
-  const std::string commit = is_commit ? revision : commit_of(request, repo / "refs");
-  fs::path snapshot = repo / "snapshots" / commit;
-  if (leads_to_directory(snapshot)) return {.path = std::move(snapshot), .commit = commit};
-  if (is_commit) {
-    fail(Fault::revision_not_cached, "{}: the cache {} does not have its commit {}; {}", request.id,
-         request.cache.string(), commit, request.remedy);
-  }
+  if (!named) fail_without_commit(request, repo);
   fail(Fault::snapshot_missing,
        "{}: the cache {} knows the commit of {} ({}), but does not have it; {}", request.id,
-       request.cache.string(), revision, commit, request.remedy);
+       request.cache.string(), request.revision, *commit, request.remedy);
 }
 
 }  // namespace gamma_extract

@@ -7,8 +7,8 @@
 
 #include "file_type.h"
 #include "gamma_extract/error.h"
+#include "hub_location.h"
 #include "missing_model.h"
-#include "model_cache.h"
 #include "repo_id.h"
 
 namespace gamma_extract {
@@ -37,39 +37,16 @@ bool is_only_path(const std::string& name) {
        name);
 }
 
-std::string remedy(const ModelOptions& options, const std::optional<std::string>& revision,
-                   bool offline) {
-  if (offline) {
-    return "offline, nothing else is looked at: give a directory, or a cache that has it "
-           "(--cache-dir)";
-  }
-  return fmt::format("download it (hf download {}{}{}), or give a directory", options.name,
-                     revision ? " --revision " + *revision : "",
-                     options.cache_dir ? " --cache-dir " + options.cache_dir->string() : "");
-}
-
-ModelLocation locate_in_cache(const ModelOptions& options, const Environment& environment) {
-  const bool offline = options.offline || is_offline(environment);
-  CachedSnapshot snapshot = find_snapshot(
-      {.cache = options.cache_dir ? expand_home(options.cache_dir->string(), environment)
-                                  : hub_cache(environment),
-       .id = options.name,
-       .revision = options.revision.value_or("main"),
-       .remedy = remedy(options, options.revision, offline)});
-  return {.path = snapshot.path,
-          .files = std::make_shared<DirectoryFiles>(snapshot.path,
-                                                    remedy(options, snapshot.commit, offline))};
-}
-
 }  // namespace
 
-ModelLocation locate_model(const ModelOptions& options, const Environment& environment) {
+ModelLocation locate_model(const ModelOptions& options, const Observer& observer,
+                           const Environment& environment) {
   const fs::file_type type = file_type_of(options.name);
   if (type == fs::file_type::not_found) {
     if (is_named(options.name) || is_only_path(options.name) || !is_repo_id(options.name)) {
       fail_missing(options.name);
     }
-    return locate_in_cache(options, environment);
+    return locate_on_hub(options, observer, environment);
   }
   if (options.revision) {
     fail(Fault::usage,

@@ -10,7 +10,7 @@ ModelOptionTable::ModelOptionTable(OptionTable& table)
                              "the Hugging Face cache (default: HF_HUB_CACHE, else\n"
                              "HF_HOME/hub, else ~/.cache/huggingface/hub)")),
       offline_(table.flag("What to read", "--offline",
-                          "look for a model nowhere but in the cache, as with\n"
+                          "ask nobody: a model is in a cache or nowhere, as with\n"
                           "HF_HUB_OFFLINE=1")) {}
 
 ModelOptions ModelOptionTable::options(const OptionTable& table, const std::string& name) const {

@@ -31,13 +31,13 @@ constexpr std::string_view help_tail =
     "      write the three files, and print what they hold\n"
     "  gamma-extract --model ~/models/Qwen3-4B --json | jq .centroid.norm\n"
     "      write nothing, and compute one figure\n"
-    "  gamma-extract --model Qwen/Qwen3-4B --revision main --out data/tensors\n"
-    "      read a model that is in the Hugging Face cache\n"
+    "  gamma-extract --model Qwen/Qwen3-4B-Instruct-2507 --out data/tensors\n"
+    "      the same, of a model on the Hub: fetch the one tensor and nothing else\n"
     "  gamma-extract --model ~/models/Qwen3-4B --check reference.json\n"
     "      write nothing, and fail if a figure has moved\n"
     "\n"
     "Exit codes: 0 done; 1 a check failed, or the self-check; 2 usage; 3 the input;\n"
-    "4 the output; 128 + n ended by signal n.\n";
+    "4 the output; 5 the network; 128 + n ended by signal n.\n";
 
 struct ExtractTable {
   OptionTable table{"gamma-extract"};
@@ -45,8 +45,12 @@ struct ExtractTable {
   CLI::Option* model = table.value("What to read", "--model", "MODEL",
                                    "the checkpoint: a directory with config.json and\n"
                                    "safetensors files, with --tensor one such file, or\n"
-                                   "the id of a model in the Hugging Face cache");
+                                   "the id of a model on the Hugging Face Hub");
   ModelOptionTable which{table};
+  CLI::Option* no_cache = table.flag("What to read", "--no-cache",
+                                     "do not keep what is fetched of the matrix (it is kept\n"
+                                     "in GAMMA_EXTRACT_CACHE, else in\n"
+                                     "~/.cache/gamma-extract)");
   CLI::Option* tensor = table.value("What to read", "--tensor", "NAME",
                                     "take this tensor, whatever the rules say; no\n"
                                     "config.json is needed then");
@@ -127,6 +131,8 @@ ExtractCommand command_of(const ExtractTable& options) {
   if (!model) fail(Fault::usage, "--model: missing; name a checkpoint, {}", table.see_help());
   extract.model = options.which.options(table, *model);
   extract.out = table.value_of(*options.out);
+  extract.model.keep = !is_given(*options.no_cache);
+  extract.model.scratch = extract.out;
   extract.check = table.value_of(*options.check);
   if (!extract.out && !extract.check && !command.json) {
     fail(Fault::usage,

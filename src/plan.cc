@@ -22,7 +22,7 @@ std::string describe(const safetensors::Tensor& tensor) {
 
 Plan::Plan(const ExtractOptions& options, const Observer& observer)
     : options_(options),
-      location_(locate_model(options.model)),
+      location_(locate_model(options.model, observer)),
       checkpoint_(open_checkpoint(location_)),
       choice_(choose_unembedding(checkpoint_, options.tensor)),
       name_(model_name(location_.path, options.slug)),
@@ -31,21 +31,22 @@ Plan::Plan(const ExtractOptions& options, const Observer& observer)
       layout_(matrix_.rows(), matrix_.columns()),
       file_names_{file_name(gamma_file, name_.slug), file_name(centroid_file, name_.slug),
                   file_name(centered_file, name_.slug)} {
-  for (std::string& warning : shape_warnings(checkpoint_.config(), matrix_)) {
-    warn(std::move(warning), observer);
+  for (const std::string& warning : shape_warnings(checkpoint_.config(), matrix_)) {
+    observer.warn(warning);
   }
   if (choice_.compare_with) open_compared(*choice_.compare_with, observer);
   if (options.out) require_writable(*options.out);
 }
 
-void Plan::warn(std::string text, const Observer& observer) {
-  observer.warn(text);
-  warnings_.push_back(std::move(text));
-}
-
 std::optional<MatrixSource> Plan::compared() const noexcept {
   if (!compared_matrix_) return std::nullopt;
   return MatrixSource{.shard = compared_shard_->source.get(), .matrix = &*compared_matrix_};
+}
+
+void Plan::prepare() const {
+  shard_->source->prepare(matrix_.tensor.offset, matrix_.tensor.bytes);
+  if (!compared_matrix_) return;
+  compared_shard_->source->prepare(compared_matrix_->tensor.offset, compared_matrix_->tensor.bytes);
 }
 
 safetensors::Dtype Plan::dtype(File file) const noexcept {
@@ -115,9 +116,9 @@ void Plan::open_compared(const std::string& embedding, const Observer& observer)
   }
   compared_matrix_.reset();
   compared_shard_.reset();
-  warn(fmt::format("the config ties {} to {}, but the two cannot be compared ({}); {} is taken",
-                   choice_.tensor, embedding, obstacle, choice_.tensor),
-       observer);
+  observer.warn(
+      fmt::format("the config ties {} to {}, but the two cannot be compared ({}); {} is taken",
+                  choice_.tensor, embedding, obstacle, choice_.tensor));
 }
 
 /// Everything that can be refused before the arithmetic.

@@ -32,23 +32,22 @@ class Plan {
   /// Finds the matrix and looks at the output directory. Throws what model_location.h,
   /// checkpoint.h, unembedding.h, model_name.h, safetensors.h, source.h and output_set.h say, and
   /// output_is_input.
-  /// `options` must outlive this.
+  /// `options` and `observer` must outlive this.
   Plan(const ExtractOptions& options, const Observer& observer);
-
-  /// Tells the observer, and keeps the text for the report.
-  void warn(std::string text, const Observer& observer);
 
   [[nodiscard]] const Choice& choice() const noexcept { return choice_; }
   [[nodiscard]] const ModelName& name() const noexcept { return name_; }
   [[nodiscard]] const StoredMatrix& matrix() const noexcept { return matrix_; }
   [[nodiscard]] const BlockLayout& layout() const noexcept { return layout_; }
-  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
   [[nodiscard]] MatrixSource source() const noexcept {
     return {.shard = shard_->source.get(), .matrix = &matrix_};
   }
   /// The embedding that is to be compared with the head that was taken, if any.
   [[nodiscard]] std::optional<MatrixSource> compared() const noexcept;
+
+  /// Tells the sources what will be read of them. From here on work is under way.
+  void prepare() const;
 
   /// The element type of a file, its key, and the bytes of its data.
   [[nodiscard]] safetensors::Dtype dtype(File file) const noexcept;
@@ -83,7 +82,6 @@ class Plan {
   std::array<std::string, all_files.size()> file_names_;
   std::shared_ptr<const Shard> compared_shard_;
   std::optional<StoredMatrix> compared_matrix_;
-  std::vector<std::string> warnings_;
 };
 
 }  // namespace gamma_extract

@@ -11,6 +11,7 @@
 #include "gamma_extract/hub_environment.h"
 #include "gamma_extract/model_location.h"
 #include "temporary_directory.h"
+#include "watcher.h"
 
 // The same answers as huggingface_hub's, which tests/oracles/make_hub_lookups.py has asked for.
 
@@ -45,7 +46,9 @@ json found(const json& request, const fs::path& cache) {
   ModelOptions options{.name = request.at("id"), .revision = {}, .cache_dir = cache};
   if (request.at("revision").is_string()) options.revision = request.at("revision");
   try {
-    const fs::path snapshot = locate_model(options, environment({})).path;
+    const testing::Watcher watcher;
+    options.offline = true;
+    const fs::path snapshot = locate_model(options, watcher.observer(), environment({})).path;
     // With the file in it, through all of its links.
     EXPECT_EQ(testing::read_file(snapshot / "config.json"), "{}");
     return snapshot.lexically_relative(cache).string();

@@ -12,6 +12,7 @@
 #include "expect_fault.h"
 #include "safetensors_file.h"
 #include "temporary_directory.h"
+#include "watcher.h"
 
 namespace gamma_extract {
 namespace {
@@ -54,7 +55,7 @@ class InspectTest : public ::testing::Test {
     InspectOptions options;
     options.model.name = path;
     options.tensor = tensor;
-    return inspect(options, StopFlag());
+    return inspect(options, testing::Watcher().observer());
   }
 
  private:
@@ -256,11 +257,11 @@ TEST_F(InspectTest, ASnapshotHasItsNameAndCommit) {
 
 TEST_F(InspectTest, StopsWhenItIsAskedTo) {
   write_single({{"a"}});
-  StopFlag stop;
-  stop.request(SIGINT);
+  testing::Watcher watcher;
+  watcher.stop.request(SIGINT);
   InspectOptions options;
   options.model.name = model();
-  EXPECT_THROW(inspect(options, stop), Stopped);
+  EXPECT_THROW(inspect(options, watcher.observer()), Stopped);
 }
 
 }  // namespace

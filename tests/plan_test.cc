@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "expect_fault.h"
 #include "safetensors_file.h"
 #include "temporary_directory.h"
+#include "watcher.h"
 
 namespace gamma_extract {
 namespace {
@@ -33,13 +35,15 @@ class PlanTest : public ::testing::Test {
   }
 
   Plan plan() {
-    return {options_, {.stop = stop_, .progress = progress_, .warn = [](const std::string&) {}}};
+    watcher_.emplace();
+    return {options_, watcher_->observer()};
   }
+  /// Of the last plan.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return watcher_->warnings(); }
 
   TemporaryDirectory directory_;
   ExtractOptions options_;
-  StopFlag stop_;
-  Progress progress_;
+  std::optional<testing::Watcher> watcher_;
 };
 
 TEST_F(PlanTest, HeadAndEmbeddingAreCompared) {
@@ -47,7 +51,7 @@ TEST_F(PlanTest, HeadAndEmbeddingAreCompared) {
   const Plan plan = this->plan();
   EXPECT_EQ(plan.choice().tensor, head);
   ASSERT_TRUE(plan.compared().has_value());
-  EXPECT_THAT(plan.warnings(), ElementsAre());
+  EXPECT_THAT(warnings(), ElementsAre());
 }
 
 TEST_F(PlanTest, WhatCannotBeComparedIsTold) {
@@ -58,7 +62,7 @@ TEST_F(PlanTest, WhatCannotBeComparedIsTold) {
     const Plan plan = this->plan();
     EXPECT_EQ(plan.choice().tensor, head);
     EXPECT_FALSE(plan.compared().has_value());
-    EXPECT_THAT(plan.warnings(), ElementsAre(HasSubstr("cannot be compared")));
+    EXPECT_THAT(warnings(), ElementsAre(HasSubstr("cannot be compared")));
   }
 }
 

@@ -8,8 +8,8 @@
 
 #include "gamma_extract/error.h"
 #include "gamma_extract/model_location.h"
+#include "gamma_extract/observer.h"
 #include "gamma_extract/safetensors.h"
-#include "gamma_extract/stop.h"
 #include "gamma_extract/unembedding.h"
 
 /// What a checkpoint holds, and which of its tensors the main job would take, and why: from the
@@ -59,7 +59,7 @@ struct Inspection {
 /// Reads every header of the checkpoint, and nothing else of it. Throws where there is nothing to
 /// list: what locate_model and Checkpoint throw, among it the rule that a single file breaks; and
 /// Stopped.
-Inspection inspect(const InspectOptions& options, const StopFlag& stop);
+Inspection inspect(const InspectOptions& options, const Observer& observer);
 
 }  // namespace gamma_extract
 

@@ -54,6 +54,10 @@ class Source {
   /// Bytes, as of the opening.
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
 
+  /// Says that these bytes will be read, soon and more than once: a source that has them far away
+  /// begins to fetch them. Called before any of them is read.
+  virtual void prepare(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) const {}
+
   /// Fills all of `bytes` from `offset`, or throws.
   virtual void read_at(std::uint64_t offset, std::span<std::byte> bytes) const = 0;
 

@@ -1,0 +1,126 @@
+#include "hub_location.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "fetch_cache.h"
+#include "gamma_extract/error.h"
+#include "hub_access.h"
+#include "hub_client.h"
+#include "hub_files.h"
+#include "hub_settings.h"
+#include "model_cache.h"
+
+namespace gamma_extract {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* offline_remedy =
+    "offline, nobody is asked: run it once with a network, or give a directory, or a cache that "
+    "has "
+    "it (--cache-dir)";
+constexpr const char* online_remedy = "the repository is not complete; tell its owner";
+
+/// Whether what the Hub said leaves room for what the cache has: it could not be asked, or does not
+/// tell whoever asks. That it has no such revision is an answer.
+bool may_fall_back(Fault fault) {
+  switch (fault) {
+    case Fault::repository_not_found:
+    case Fault::repository_gated:
+    case Fault::repository_disabled:
+    case Fault::token_refused:
+      return true;
+    default:
+      return fault > Fault::endpoint_invalid;
+  }
+}
+
+std::optional<std::string> cached_commit(const CacheRequest& request) {
+  try {
+    return find_commit(request);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// Asks the Hub, and where that fails, the caches.
+std::string ask_commit(const HubClient& client, FetchCache& cache, const CacheRequest& request,
+                       const Observer& observer) {
+  const std::optional<std::string> last = cached_commit(request);
+  try {
+    std::string commit = client.commit_of(request.revision, last ? Retries::none : Retries::all);
+    cache.save_ref(request.revision, commit);
+    return commit;
+  } catch (const Error& error) {
+    if (!last || !may_fall_back(error.fault())) throw;
+    observer.warn(fmt::format("{}; taking the commit that the cache knows for {}: {}", error.what(),
+                              request.revision, *last));
+    return *last;
+  }
+}
+
+/// The directory itself, or the nearest above it that exists.
+fs::path nearest_existing(fs::path directory) {
+  std::error_code ignored;
+  while (directory.has_relative_path() && !fs::is_directory(directory, ignored)) {
+    directory = directory.parent_path();
+  }
+  return directory.empty() ? fs::path(".") : directory;
+}
+
+/// Where the matrix may lie if it is not kept.
+std::vector<fs::path> scratch_places(const ModelOptions& options, const Environment& environment) {
+  std::vector<fs::path> places;
+  if (options.scratch) places.push_back(nearest_existing(*options.scratch));
+  const std::string temporary = environment.variable("TMPDIR").value_or("");
+  places.emplace_back(temporary.empty() ? "/tmp" : temporary);
+  return places;
+}
+
+}  // namespace
+
+ModelLocation locate_on_hub(const ModelOptions& options, const Observer& observer,
+                            const Environment& environment) {
+  const bool offline = options.offline || is_offline(environment);
+  const fs::path cache_directory = options.cache_dir
+                                       ? expand_home(options.cache_dir->string(), environment)
+                                       : hub_cache(environment);
+  auto hub = std::make_shared<HubAccess>(HubAccess{
+      .id = options.name,
+      .commit = "",
+      .client = nullptr,
+      .connections = 0,
+      .cache = std::make_unique<FetchCache>(fetch_cache_root(environment), options.name, observer),
+      .keep = options.keep,
+      .scratch = scratch_places(options, environment),
+      .observer = observer});
+  const CacheRequest request{.cache = cache_directory,
+                             .id = options.name,
+                             .revision = options.revision.value_or("main"),
+                             .remedy = offline_remedy,
+                             .fetched = hub->cache.get()};
+  if (offline) {
+    hub->commit = find_commit(request);
+  } else {
+    HubSettings settings = hub_settings(environment);
+    hub->connections = settings.connections;
+    hub->client = std::make_unique<HubClient>(std::move(settings), options.name, observer);
+    hub->commit = is_commit(request.revision)
+                      ? request.revision
+                      : ask_commit(*hub->client, *hub->cache, request, observer);
+  }
+  const fs::path snapshot = snapshot_path(cache_directory, options.name, hub->commit);
+  return {.path = snapshot,
+          .files = std::make_shared<HubFiles>(std::move(hub), snapshot,
+                                              offline ? offline_remedy : online_remedy)};
+}
+
+}  // namespace gamma_extract
