@@ -62,15 +62,19 @@ std::string commit_name(const std::string& commit) {
   return is_commit(commit) ? commit : "%sha256-" + sha256_hex(std::as_bytes(std::span(commit)));
 }
 
-/// The first line of an entry, without its newline.
+/// The first line of an entry, without its newline. Its XXH3 covers what the line says, too.
 std::string first_line(const std::string& file, const FetchCache::Entry& entry) {
-  const nlohmann::ordered_json line{
-      {"schema", schema},
-      {"file", file},
-      {"etag", entry.etag},
-      {"file_bytes", entry.file_bytes},
-      {"xxh3", fmt::format("{:016x}", xxh3_64(std::as_bytes(std::span(entry.bytes))))}};
-  return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+  nlohmann::ordered_json line{
+      {"schema", schema}, {"file", file}, {"etag", entry.etag}, {"file_bytes", entry.file_bytes}};
+  const auto text = [&line] {
+    return line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+  };
+  Xxh3Stream xxh3;
+  const std::string said = text();
+  xxh3.update(std::as_bytes(std::span(said)));
+  xxh3.update(std::as_bytes(std::span(entry.bytes)));
+  line["xxh3"] = xxh3.hex();
+  return text();
 }
 
 std::optional<FetchCache::Entry> parse(std::string_view text, const std::string& file) {
@@ -84,7 +88,7 @@ std::optional<FetchCache::Entry> parse(std::string_view text, const std::string&
   FetchCache::Entry entry{.bytes = std::string(text.substr(line.size() + 1)),
                           .etag = said["etag"].get<std::string>(),
                           .file_bytes = said["file_bytes"].get<std::uint64_t>()};
-  // This compares the file's name and the XXH3.
+  // This compares the file's name, too.
   if (first_line(file, entry) != line) return std::nullopt;
   return entry;
 }

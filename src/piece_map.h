@@ -17,10 +17,10 @@ namespace gamma_extract {
 
 /// Bytes [begin, end) of a file on the Hub, and what tells that it is still the same file.
 struct RemoteRange {
-  std::string repo;
-  std::string commit;
-  std::string file;
-  std::string etag;
+  std::string repo{};
+  std::string commit{};
+  std::string file{};
+  std::string etag{};
   std::uint64_t file_bytes = 0;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;

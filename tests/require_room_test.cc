@@ -3,12 +3,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <stdexcept>
 
 #include "expect_fault.h"
 #include "gamma_extract/output_set.h"
+#include "nobody.h"
 #include "temporary_directory.h"
 
 namespace gamma_extract {
@@ -17,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::Nobody;
 using testing::TemporaryDirectory;
 using testing::write_file;
 
@@ -30,20 +29,6 @@ std::string refusal(const fs::path& directory, std::vector<PlannedFile> planned 
   }
   return "no error";
 }
-
-// Another user than root, who may write anywhere.
-class Nobody {
- public:
-  Nobody() : before_(::geteuid()) {
-    if (before_ == 0 && ::seteuid(65534) != 0) throw std::runtime_error("cannot become nobody");
-  }
-  Nobody(const Nobody&) = delete;
-  Nobody& operator=(const Nobody&) = delete;
-  ~Nobody() { EXPECT_EQ(::seteuid(before_), 0); }
-
- private:
-  uid_t before_;
-};
 
 TEST(RequireRoomTest, CreatesNothing) {
   const TemporaryDirectory directory;
