@@ -57,11 +57,6 @@ std::string name_for(std::string_view text) {
   return "%sha256-" + sha256_hex(std::as_bytes(std::span(text)));
 }
 
-/// The name of a commit's directory. What is no commit cannot be taken for `refs`.
-std::string commit_name(const std::string& commit) {
-  return is_commit(commit) ? commit : "%sha256-" + sha256_hex(std::as_bytes(std::span(commit)));
-}
-
 /// The first line of an entry, without its newline. Its XXH3 covers what the line says, too.
 std::string first_line(const std::string& file, const FetchCache::Entry& entry) {
   nlohmann::ordered_json line{
@@ -81,8 +76,8 @@ std::optional<FetchCache::Entry> parse(std::string_view text, const std::string&
   const std::string_view line = text.substr(0, text.find('\n'));
   if (line.size() == text.size()) return std::nullopt;
   const nlohmann::json said = nlohmann::json::parse(line, nullptr, false);
-  if (!said.is_object() || !said.contains("etag") || !said["etag"].is_string() ||
-      !said.contains("file_bytes") || !said["file_bytes"].is_number_unsigned()) {
+  if (!said.contains("etag") || !said["etag"].is_string() || !said.contains("file_bytes") ||
+      !said["file_bytes"].is_number_unsigned()) {
     return std::nullopt;
   }
   FetchCache::Entry entry{.bytes = std::string(text.substr(line.size() + 1)),
@@ -91,13 +86,6 @@ std::optional<FetchCache::Entry> parse(std::string_view text, const std::string&
   // This compares the file's name, too.
   if (first_line(file, entry) != line) return std::nullopt;
   return entry;
-}
-
-int make_directories(const fs::path& path) {
-  CreatedDirectories created;
-  const int error = created.create(path);
-  if (error == 0) created.keep();
-  return error;
 }
 
 /// A new name beside `path`. A killed run leaves it there; no other takes it for its own.
@@ -159,7 +147,7 @@ FetchCache::FetchCache(fs::path root, const std::string& repo_id, Observer obser
 
 bool FetchCache::has(const std::string& commit) const {
   std::error_code ignored;
-  return !root_.empty() && fs::is_directory(repo_ / commit_name(commit), ignored);
+  return !root_.empty() && fs::is_directory(repo_ / name_for(commit), ignored);
 }
 
 std::optional<FetchCache::Ref> FetchCache::ref(const std::string& revision) const {
@@ -183,35 +171,35 @@ void FetchCache::save_ref(const std::string& revision, const std::string& commit
 
 std::optional<FetchCache::Entry> FetchCache::text(const std::string& commit,
                                                   const std::string& file) const {
-  return read({text_kind, commit, file});
+  return read({.kind = text_kind, .commit = commit, .file = file});
 }
 
 void FetchCache::save_text(const std::string& commit, const std::string& file, const Entry& entry) {
-  save({text_kind, commit, file}, entry);
+  save({.kind = text_kind, .commit = commit, .file = file}, entry);
 }
 
 std::optional<FetchCache::Entry> FetchCache::header(const std::string& commit,
                                                     const std::string& file) const {
-  return read({header_kind, commit, file});
+  return read({.kind = header_kind, .commit = commit, .file = file});
 }
 
 void FetchCache::save_header(const std::string& commit, const std::string& file,
                              const Entry& entry) {
-  save({header_kind, commit, file}, entry);
+  save({.kind = header_kind, .commit = commit, .file = file}, entry);
 }
 
 bool FetchCache::is_absent(const std::string& commit, const std::string& file) const {
-  return read({absent_kind, commit, file}).has_value();
+  return read({.kind = absent_kind, .commit = commit, .file = file}).has_value();
 }
 
 void FetchCache::save_absent(const std::string& commit, const std::string& file) {
-  save({absent_kind, commit, file}, {});
+  save({.kind = absent_kind, .commit = commit, .file = file}, {});
 }
 
 std::optional<fs::path> FetchCache::pieces_path(const std::string& commit, const std::string& file,
                                                 std::uint64_t begin, std::uint64_t end) const {
   if (root_.empty()) return std::nullopt;
-  return repo_ / commit_name(commit) / fmt::format("{}.{}-{}", name_for(file), begin, end);
+  return repo_ / name_for(commit) / fmt::format("{}.{}-{}", name_for(file), begin, end);
 }
 
 fs::path FetchCache::ref_path(const std::string& revision) const {
@@ -219,7 +207,7 @@ fs::path FetchCache::ref_path(const std::string& revision) const {
 }
 
 fs::path FetchCache::entry_path(const Name& name) const {
-  return repo_ / commit_name(name.commit) / fmt::format("{}.{}", name_for(name.file), name.kind);
+  return repo_ / name_for(name.commit) / fmt::format("{}.{}", name_for(name.file), name.kind);
 }
 
 std::optional<FetchCache::Entry> FetchCache::read(const Name& name) const {
@@ -237,7 +225,8 @@ void FetchCache::save(const Name& name, const Entry& entry) {
 
 void FetchCache::write(const fs::path& path, std::string_view first, std::string_view rest) {
   if (failed_) return;
-  int error = root_.empty() ? ENOENT : make_directories(path.parent_path());
+  CreatedDirectories parents;  // those that stay empty, since this fails, go again
+  int error = root_.empty() ? ENOENT : parents.create(path.parent_path());
   if (error == 0) error = write_tag(root_);
   if (error == 0) error = replace(path, first, rest);
   if (error == 0 || failed_.exchange(true)) return;

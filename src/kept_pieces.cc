@@ -63,9 +63,8 @@ KeptPieces::KeptPieces(const fs::path& base, const RemoteRange& range, bool may_
 }
 
 int KeptPieces::open_to_write(const RemoteRange& range, const Observer& observer) {
-  CreatedDirectories parents;
+  CreatedDirectories parents;  // those that stay empty, since this fails, go again
   if (const int error = parents.create(map_path_.parent_path()); error != 0) return error;
-  parents.keep();
   try {
     for (int i = 0; i < max_attempts; ++i) {
       open_or_create();

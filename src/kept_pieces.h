@@ -40,7 +40,7 @@ class KeptPieces {
   }
 
   /// Reads bytes at an offset from the range's beginning. Returns 0, errno, or ENODATA (too short).
-  int read_at(std::uint64_t offset, std::span<std::byte> bytes) const noexcept;
+  [[nodiscard]] int read_at(std::uint64_t offset, std::span<std::byte> bytes) const noexcept;
 
   /// Writes a piece and then its line in the map. Returns 0 or what errno says; then the map is as
   /// it was. Safe from several threads.

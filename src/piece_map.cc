@@ -18,9 +18,8 @@ constexpr std::size_t hash_digits = 16;
 template <class Number>
 std::optional<Number> parse_digits(std::string_view digits, int base) {
   Number number = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [rest, error] = std::from_chars(digits.data(), end, number, base);
-  if (error != std::errc() || rest != end) return std::nullopt;
+  const auto [rest, error] = std::from_chars(digits.begin(), digits.end(), number, base);
+  if (error != std::errc() || rest != digits.end()) return std::nullopt;
   return number;
 }
 
@@ -58,7 +57,7 @@ PieceMap parse_piece_map(std::string_view text, const RemoteRange& range) {
     const auto xxh3 = parse_digits<std::uint64_t>(line.substr(index_digits + 1, hash_digits), 16);
     if (!piece || !xxh3 || *piece >= map.xxh3.size()) return map;
     if (line != piece_map_line(*piece, *xxh3)) return map;
-    map.xxh3[*piece] = *xxh3;
+    map.xxh3[*piece] = xxh3;
     map.valid_bytes += length;
   }
 }

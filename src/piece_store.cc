@@ -48,13 +48,13 @@ PieceStore::PieceStore(const RemoteRange& range, Places places, Observer observe
   if (!keeping_) spill();
 }
 
-std::uint64_t PieceStore::bytes_of(std::size_t i) const {
-  return std::min(piece_bytes, range_.end - range_.begin - i * piece_bytes);
+std::uint64_t PieceStore::bytes_of(std::size_t index) const {
+  return std::min(piece_bytes, range_.end - range_.begin - index * piece_bytes);
 }
 
-std::pair<std::uint64_t, std::uint64_t> PieceStore::piece(std::size_t i) const {
-  const std::uint64_t begin = range_.begin + i * piece_bytes;
-  return {begin, begin + bytes_of(i)};
+std::pair<std::uint64_t, std::uint64_t> PieceStore::piece(std::size_t index) const {
+  const std::uint64_t begin = range_.begin + index * piece_bytes;
+  return {begin, begin + bytes_of(index)};
 }
 
 std::vector<std::size_t> PieceStore::claimed() const {
@@ -73,23 +73,23 @@ std::vector<std::size_t> PieceStore::missing() const {
   return pieces;
 }
 
-bool PieceStore::is_whole(std::size_t i) const {
-  return is_here(states_.at(i));
+bool PieceStore::is_whole(std::size_t index) const {
+  return is_here(states_.at(index));
 }
 
-bool PieceStore::verify(std::size_t i) {
-  if (states_.at(i) != State::claimed) return is_whole(i);
-  std::vector<std::byte> bytes(bytes_of(i));
+bool PieceStore::verify(std::size_t index) {
+  if (states_.at(index) != State::claimed) return is_whole(index);
+  std::vector<std::byte> bytes(bytes_of(index));
   const bool whole =
-      kept_->read_at(i * piece_bytes, bytes) == 0 && xxh3_64(bytes) == kept_->xxh3(i);
-  change(i, State::claimed, whole ? State::kept : State::missing);
-  return is_whole(i);
+      kept_->read_at(index * piece_bytes, bytes) == 0 && xxh3_64(bytes) == kept_->xxh3(index);
+  change(index, State::claimed, whole ? State::kept : State::missing);
+  return is_whole(index);
 }
 
-bool PieceStore::change(std::size_t i, State from, State to) {
+bool PieceStore::change(std::size_t index, State from, State to) {
   {
     const std::lock_guard lock(mutex_);  // or a waiter could look, and then miss the call
-    if (!states_[i].compare_exchange_strong(from, to)) return false;
+    if (!states_[index].compare_exchange_strong(from, to)) return false;
     if (from == State::missing) --missing_;
     if (to == State::missing) ++missing_;
     if (missing_ == 0 && kept_) kept_->unlock();
@@ -130,29 +130,29 @@ void PieceStore::write(std::uint64_t offset, std::span<const std::byte> bytes) {
   }
 }
 
-std::vector<std::byte> PieceStore::take(std::size_t i) {
+std::vector<std::byte> PieceStore::take(std::size_t index) {
   const std::lock_guard lock(mutex_);
-  const auto found = parts_.find(i);
-  if (found == parts_.end() || found->second.size() != bytes_of(i)) {
+  const auto found = parts_.find(index);
+  if (found == parts_.end() || found->second.size() != bytes_of(index)) {
     throw std::logic_error("a piece of which not all bytes were written");
   }
   return std::move(parts_.extract(found).mapped());
 }
 
-void PieceStore::finish(std::size_t i) {
-  const std::vector<std::byte> bytes = take(i);
-  if (keep(i, bytes)) {
-    change(i, State::missing, State::kept);
+void PieceStore::finish(std::size_t index) {
+  const std::vector<std::byte> bytes = take(index);
+  if (keep(index, bytes)) {
+    change(index, State::missing, State::kept);
   } else {
-    spill().write_at(i * piece_bytes, bytes);
-    change(i, State::missing, State::spilled);
+    spill().write_at(index * piece_bytes, bytes);
+    change(index, State::missing, State::spilled);
   }
 }
 
-bool PieceStore::keep(std::size_t i, std::span<const std::byte> bytes) {
+bool PieceStore::keep(std::size_t index, std::span<const std::byte> bytes) {
   if (!keeping_) return false;
   int error = kept_->error();
-  if (error == 0) error = kept_->write(i, bytes, xxh3_64(bytes));
+  if (error == 0) error = kept_->write(index, bytes, xxh3_64(bytes));
   if (error != 0) stop_keeping(error);
   return error == 0;
 }

@@ -49,7 +49,8 @@ class PieceStore {
   using Places = PiecePlaces;
 
   /// Opens or creates the entry of `range` in the cache. While another run fills it, waits, which
-  /// is told after some seconds. Where the cache cannot be written, warns and goes on without.
+  /// is told after some seconds (a process that opens an entry twice waits for itself). Where the
+  /// cache cannot be written, warns and goes on without.
   /// Throws Stopped; and where pieces will have to lie elsewhere and no directory has room for
   /// them, what SpillFile throws.
   PieceStore(const RemoteRange& range, Places places, Observer observer);
@@ -57,16 +58,16 @@ class PieceStore {
   /// How many pieces there are.
   [[nodiscard]] std::size_t size() const noexcept { return states_.size(); }
   /// The bytes of one, [begin, end) of the remote file.
-  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> piece(std::size_t i) const;
+  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> piece(std::size_t index) const;
 
   /// Pieces that an earlier run has kept, and that `verify` has not yet looked at.
   [[nodiscard]] std::vector<std::size_t> claimed() const;
   /// Pieces to be fetched: neither claimed nor whole.
   [[nodiscard]] std::vector<std::size_t> missing() const;
-  [[nodiscard]] bool is_whole(std::size_t i) const;
+  [[nodiscard]] bool is_whole(std::size_t index) const;
 
   /// Reads a claimed piece and compares its XXH3. True: it is whole now. False: it is missing now.
-  bool verify(std::size_t i);
+  bool verify(std::size_t index);
 
   /// Takes bytes that belong at `offset` of the remote file, of one or several missing pieces.
   /// Within a piece they come in order; it may be begun anew, or taken up at any byte that it
@@ -75,7 +76,7 @@ class PieceStore {
   /// Stores a piece of which all bytes were written: first they, then its hash. It is whole now.
   /// Where the cache fails, warns once, and this piece and all later ones go to the spill file, for
   /// which SpillFile's errors are thrown.
-  void finish(std::size_t i);
+  void finish(std::size_t index);
 
   /// Blocks until every piece of [begin, end) of the remote file is whole. `check`, which may
   /// throw, is called at least every 100 ms meanwhile.
@@ -95,13 +96,13 @@ class PieceStore {
     std::uint64_t bytes = 0;
   };
   [[nodiscard]] Part first_part(std::uint64_t offset, std::uint64_t bytes) const;
-  [[nodiscard]] std::uint64_t bytes_of(std::size_t i) const;
-  std::vector<std::byte> take(std::size_t i);
-  bool keep(std::size_t i, std::span<const std::byte> bytes);
+  [[nodiscard]] std::uint64_t bytes_of(std::size_t index) const;
+  std::vector<std::byte> take(std::size_t index);
+  bool keep(std::size_t index, std::span<const std::byte> bytes);
   void stop_keeping(int error);
   SpillFile& spill();
   [[nodiscard]] std::vector<Extent> extents_to_spill() const;
-  bool change(std::size_t i, State from, State to);
+  bool change(std::size_t index, State from, State to);
 
   RemoteRange range_;
   Places places_;

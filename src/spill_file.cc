@@ -64,7 +64,7 @@ SpillFile::SpillFile(std::span<const fs::path> directories, std::span<const Exte
   for (const fs::path& directory : directories) {
     const int error = open_in(directory, extents);
     if (error == 0) return;
-    attempts.push_back({directory, error});
+    attempts.push_back({.directory = directory, .error = error});
   }
   fail_to_spill(attempts);
 }
@@ -87,7 +87,7 @@ void SpillFile::fail_to_spill(std::span<const Attempt> attempts) const {
     const bool last = &attempt == &attempts.back();
     if (!where.empty()) where += last ? " and " : ", ";
     where += attempt.directory.string();
-    const bool tells_more = is_no_room(attempt.error) || (attempt.error == EFBIG);
+    const bool tells_more = is_no_room(attempt.error) || attempt.error == EFBIG;
     if (tells_more && !is_no_room(reason)) reason = attempt.error;
   }
   if (is_no_room(reason)) {
@@ -110,7 +110,7 @@ void SpillFile::fail_to_spill(std::span<const Attempt> attempts) const {
 
 void SpillFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
   const int error = write_all(descriptor_.get(), offset, bytes);
-  if (error != 0) fail_to_spill(std::vector<Attempt>{{directory_, error}});
+  if (error != 0) fail_to_spill(std::vector<Attempt>{{.directory = directory_, .error = error}});
 }
 
 void SpillFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {

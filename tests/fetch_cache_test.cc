@@ -167,7 +167,7 @@ TEST_F(FetchCacheTest, DamagedEntryCountsAsNone) {
   for (const std::string text : {"\n", "null\n", "[]\n", "{}\n",
                                  R"({"etag":1,"file_bytes":1})"
                                  "\n",
-                                 R"({"etag":"e","file_bytes":-1})"
+                                 R"({"etag":"e","file_bytes":"1"})"
                                  "\n"}) {
     write_file(path, text);
     EXPECT_FALSE(cache_.text(commit, "a")) << text;

@@ -99,6 +99,12 @@ void append(const fs::path& path, const std::string& text) {
   write_file(path, read_file(path) + text);
 }
 
+/// The map, locked by another than the store, or nothing if the store holds the lock.
+Descriptor locked(const fs::path& map) {
+  Descriptor descriptor(::open(map.c_str(), O_RDWR | O_CLOEXEC));
+  return try_lock(descriptor.get()) == LockResult::taken ? std::move(descriptor) : Descriptor();
+}
+
 class PieceStoreTest : public ::testing::Test {
  protected:
   PieceStoreTest() {
@@ -248,8 +254,10 @@ TEST_F(PieceStoreTest, TornLineAfterACompleteMapIsCutOff) {
   fill(all_);
   const std::string whole = read_file(map_);
   append(map_, "torn");
-  EXPECT_EQ(open().claimed(), all_);
+  const PieceStore store = open();
+  EXPECT_EQ(store.claimed(), all_);
   EXPECT_EQ(read_file(map_), whole);
+  EXPECT_GE(locked(map_).get(), 0);
 }
 
 TEST_F(PieceStoreTest, ClaimBeyondTheDataIsMissing) {
@@ -387,11 +395,6 @@ TEST_F(PieceStoreTest, KilledRunLosesThePiecesUnderWayAlone) {
 
 // Two runs at once.
 
-Descriptor locked(const fs::path& map) {
-  Descriptor descriptor(::open(map.c_str(), O_RDWR | O_CLOEXEC));
-  return try_lock(descriptor.get()) == LockResult::taken ? std::move(descriptor) : Descriptor();
-}
-
 TEST_F(PieceStoreTest, LockIsHeldUntilNothingIsMissing) {
   PieceStore store = open();
   fetch(store, {0, 1, 2, 3, 4, 5, 6});
@@ -418,6 +421,25 @@ TEST_F(PieceStoreTest, ReadersOfACompleteEntryExcludeNobody) {
   fill(all_);
   const PieceStore store = open();
   EXPECT_GE(locked(map_).get(), 0);
+}
+
+TEST_F(PieceStoreTest, TwoMayMendACompleteEntryAtOnce) {
+  fill(all_);
+  std::string data = read_file(data_);
+  data[0] ^= 1;
+  data[piece_bytes] ^= 1;
+  write_file(data_, data);
+  const std::size_t before = fs::file_size(map_);
+  PieceStore one = open();
+  PieceStore two = open();
+  EXPECT_FALSE(one.verify(0));
+  EXPECT_FALSE(two.verify(1));
+  fetch(one, 0);
+  fetch(two, 1);
+  expect_whole(one);
+  expect_whole(two);
+  EXPECT_EQ(fs::file_size(map_), before + 2 * piece_map_line(0, 0).size());
+  EXPECT_EQ(open().claimed(), all_);
 }
 
 TEST_F(PieceStoreTest, SecondRunWaitsAndFetchesNothingAgain) {
@@ -599,7 +621,8 @@ TEST_F(PieceStoreTest, DamageInAReadOnlyCacheIsFetchedElsewhere) {
   EXPECT_FALSE(store.verify(0));
   fetch(store, 0);
   expect_whole(store);
-  EXPECT_EQ(watched_.warnings().size(), 1U);
+  ASSERT_EQ(watched_.warnings().size(), 1U);
+  EXPECT_THAT(watched_.warnings().front(), HasSubstr("Permission denied"));
 }
 
 TEST_F(PieceStoreTest, UnreadableCacheIsNone) {
@@ -632,6 +655,19 @@ TEST_F(PieceStoreTest, WhoWasWarnedIsNotWarnedAgain) {
   expect_whole(store);
   EXPECT_THAT(watched_.warnings(), IsEmpty());
   EXPECT_EQ(read_file(map_), before);
+}
+
+TEST_F(PieceStoreTest, NothingIsCreatedWhereNothingIsKept) {
+  PieceStore store(range, {.kept = base_, .may_keep = false, .spill = {spill_}},
+                   watched_.observer());
+  EXPECT_EQ(store.missing(), all_);
+  EXPECT_FALSE(fs::exists(directory_ / "cache"));
+  fs::create_directories(entry_);
+  ASSERT_EQ(::mkfifo(map_.c_str(), 0666), 0);
+  PieceStore other(range, {.kept = base_, .may_keep = false, .spill = {spill_}},
+                   watched_.observer());
+  EXPECT_EQ(other.missing(), all_);
+  EXPECT_THAT(watched_.warnings(), IsEmpty());
 }
 
 TEST_F(PieceStoreTest, WhatIsNoFileIsWarnedOf) {
@@ -710,6 +746,33 @@ TEST_F(PieceStoreTest, SpillNeedsNoFilesWithoutNames) {
 
 // Threads.
 
+/// Fetches what is missing, on some threads at once.
+void fetch_in_parallel(PieceStore& store) {
+  std::atomic<std::size_t> next{0};
+  const Pieces missing = store.missing();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (std::size_t piece = next++; piece < missing.size(); piece = next++) {
+        fetch(store, missing[piece]);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(PieceStoreTest, ThreadsThatFailAtOnceWarnOnce) {
+  SKIP_UNLESS_ROOT();
+  fs::create_directories(entry_);
+  expect_in_child([&] {
+    ASSERT_TRUE(mount_small_disk(entry_, 100'000));
+    PieceStore store = open();
+    fetch_in_parallel(store);
+    expect_whole(store);
+    EXPECT_EQ(watched_.warnings().size(), 1U);
+  });
+}
+
 TEST_F(PieceStoreTest, WaitEndsWhenThePiecesAreWhole) {
   PieceStore store = open();
   std::thread writer([&] {
@@ -736,15 +799,9 @@ TEST_F(PieceStoreTest, CheckEndsTheWait) {
 TEST_F(PieceStoreTest, ThreadsShareAStore) {
   fill({1, 4});
   PieceStore store = open();
-  std::atomic<std::size_t> next{0};
-  const Pieces missing = store.missing();
   std::vector<std::thread> threads;
+  threads.emplace_back([&] { fetch_in_parallel(store); });
   for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&] {
-      for (std::size_t piece = next++; piece < missing.size(); piece = next++) {
-        fetch(store, missing[piece]);
-      }
-    });
     threads.emplace_back([&] {
       for (const std::size_t piece : store.claimed()) store.verify(piece);
     });
