@@ -82,7 +82,7 @@ class FetchCacheTest : public ::testing::Test {
   FetchCache cache_{root(), "Org/Name", watched_.observer()};
   // Another run's.
   FetchCache again_{root(), "Org/Name", watched_.observer()};
-  const std::string bytes_ = std::string("{\n\0 \xff }\n", 10);
+  const std::string bytes_ = std::string("{\n\0 \xff }\n", 8);
 };
 
 TEST_F(FetchCacheTest, ReadingCreatesNothing) {

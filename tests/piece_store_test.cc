@@ -65,10 +65,10 @@ Bytes remote_bytes(std::uint64_t begin, std::uint64_t end) {
   return {part.begin(), part.end()};
 }
 
-void fetch(PieceStore& store, std::size_t i) {
-  const auto [begin, end] = store.piece(i);
+void fetch(PieceStore& store, std::size_t piece) {
+  const auto [begin, end] = store.piece(piece);
   store.write(begin, remote_bytes(begin, end));
-  store.finish(i);
+  store.finish(piece);
 }
 
 void fetch(PieceStore& store, const Pieces& pieces) {
@@ -448,7 +448,7 @@ TEST_F(PieceStoreTest, SecondRunWaitsAndFetchesNothingAgain) {
   SharedCounter waiting;
   const pid_t second = start_child([&] {
     watched_.on_warning = [&] { ++*waiting; };
-    PieceStore store = open();
+    const PieceStore store = open();
     const bool right = store.missing().empty() && store.claimed().size() == count &&
                        watched_.warnings().size() == 1 &&
                        watched_.warnings().front().find("another run") != std::string::npos &&
@@ -483,7 +483,7 @@ TEST_F(PieceStoreTest, SecondRunGoesOnWhereAKilledOneStopped) {
 }
 
 TEST_F(PieceStoreTest, StopEndsTheWait) {
-  PieceStore first = open();
+  const PieceStore first = open();
   std::string note;
   watched_.on_warning = [&] {
     note = watched_.progress.note.text();
@@ -501,7 +501,7 @@ TEST_F(PieceStoreTest, WaiterFollowsAMapThatWasReplaced) {
     fill(all_);
     first.reset();
   };
-  PieceStore second = open();
+  const PieceStore second = open();
   EXPECT_EQ(second.claimed(), all_);
 }
 
@@ -658,21 +658,21 @@ TEST_F(PieceStoreTest, WhoWasWarnedIsNotWarnedAgain) {
 }
 
 TEST_F(PieceStoreTest, NothingIsCreatedWhereNothingIsKept) {
-  PieceStore store(range, {.kept = base_, .may_keep = false, .spill = {spill_}},
-                   watched_.observer());
+  const PieceStore store(range, {.kept = base_, .may_keep = false, .spill = {spill_}},
+                         watched_.observer());
   EXPECT_EQ(store.missing(), all_);
   EXPECT_FALSE(fs::exists(directory_ / "cache"));
   fs::create_directories(entry_);
   ASSERT_EQ(::mkfifo(map_.c_str(), 0666), 0);
-  PieceStore other(range, {.kept = base_, .may_keep = false, .spill = {spill_}},
-                   watched_.observer());
+  const PieceStore other(range, {.kept = base_, .may_keep = false, .spill = {spill_}},
+                         watched_.observer());
   EXPECT_EQ(other.missing(), all_);
   EXPECT_THAT(watched_.warnings(), IsEmpty());
 }
 
 TEST_F(PieceStoreTest, WhatIsNoFileIsWarnedOf) {
   fs::create_directories(map_);
-  PieceStore store = open();
+  const PieceStore store = open();
   EXPECT_EQ(watched_.warnings().size(), 1U);
   fs::remove(map_);
   ASSERT_EQ(::mkfifo(map_.c_str(), 0666), 0);

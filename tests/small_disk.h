@@ -16,10 +16,11 @@
 
 namespace gamma_extract::testing {
 
-/// Mounts a file system, which this process alone sees. Needs root.
+/// Mounts a file system, which this process alone sees (message queues are a file system, too).
+/// Needs root.
 inline bool mount_here(const std::string& type, const std::filesystem::path& directory,
                        const std::string& options) {
-  return ::unshare(CLONE_NEWNS) == 0 &&
+  return ::unshare(CLONE_NEWNS | CLONE_NEWIPC) == 0 &&
          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
          ::mount("none", directory.c_str(), type.c_str(), 0, options.c_str()) == 0;
 }
