@@ -682,6 +682,23 @@ TEST_F(PieceStoreTest, WhatIsNoFileIsWarnedOf) {
   expect_whole(other);
 }
 
+TEST_F(PieceStoreTest, FileLimitOfTheSpillIsAnErrorBeforeTheFirstByte) {
+  expect_in_child([&] {
+    ASSERT_NE(::signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+    const struct rlimit limit { piece_bytes, piece_bytes };
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const PieceStore::Places places{.kept = {}, .spill = {directory_ / "missing", spill_}};
+    EXPECT_FAULT(PieceStore(range, places, watched_.observer()), output_file_limit);
+  });
+}
+
+TEST_F(PieceStoreTest, NoDiskHasRoomForAnExbibyte) {
+  // Not what reserving says, which some file systems cannot: here that would be a file's limit.
+  const Extent extent{.begin = 0, .end = 1ULL << 60U};
+  const std::vector<fs::path> directories{spill_};
+  EXPECT_FAULT(SpillFile(directories, std::span(&extent, 1)), output_disk_full);
+}
+
 TEST_F(PieceStoreTest, SpillLiesWhereThereIsRoom) {
   SKIP_UNLESS_ROOT();
   const fs::path small = directory_ / "small";
