@@ -25,9 +25,9 @@
 ///
 /// An entry is one file: a line of JSON that says what it is, with the XXH3 of that and of the
 /// bytes after it. It is written beside its name and renamed, so that a name holds a complete entry
-/// or none. Names of files and revisions come from strangers: all but ASCII letters, digits and `_
-/// - .` stands as %2F, a dot at the beginning too, so that no name leads out of its directory; a
-/// long one is its sha256.
+/// or none. Names of files and revisions come from strangers: all but ASCII letters, digits, `_`,
+/// `-` and `.` stands as %2F, a dot at the beginning too, so that no name leads out of its
+/// directory; a long one is its sha256.
 ///
 /// The cache is a convenience. A damaged entry counts as none and is replaced; where nothing can be
 /// written the run goes on without keeping anything.
