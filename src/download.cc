@@ -103,7 +103,14 @@ void Download::fetch(const Span& span) {
       store_.finish(piece++);
     }
   };
-  hub_.client->read_range(hub_.commit, file_, begin, end, take, cancelled_);
+  try {
+    hub_.client->read_range(hub_.commit, file_, begin, end, take, cancelled_);
+  } catch (const Error& error) {
+    if (error.fault() == Fault::hub_file_changed) {
+      hub_.cache->forget_header(hub_.commit, file_.name);
+    }
+    throw;
+  }
 }
 
 std::uint64_t Download::bytes_of(std::size_t piece) const {

@@ -188,6 +188,12 @@ void FetchCache::save_header(const std::string& commit, const std::string& file,
   save({.kind = header_kind, .commit = commit, .file = file}, entry);
 }
 
+void FetchCache::forget_header(const std::string& commit, const std::string& file) {
+  if (root_.empty()) return;
+  std::error_code ignored;
+  fs::remove(entry_path({.kind = header_kind, .commit = commit, .file = file}), ignored);
+}
+
 bool FetchCache::is_absent(const std::string& commit, const std::string& file) const {
   return read({.kind = absent_kind, .commit = commit, .file = file}).has_value();
 }

@@ -73,6 +73,9 @@ class FetchCache {
                                             const std::string& file) const;
   void save_header(const std::string& commit, const std::string& file, const Entry& entry);
 
+  /// The Hub has another file there now, so that the header says nothing.
+  void forget_header(const std::string& commit, const std::string& file);
+
   /// Whether the Hub has said that this commit has no such file.
   [[nodiscard]] bool is_absent(const std::string& commit, const std::string& file) const;
   void save_absent(const std::string& commit, const std::string& file);

@@ -17,6 +17,7 @@
 #include "hub_files.h"
 #include "hub_settings.h"
 #include "model_cache.h"
+#include "workers.h"
 
 namespace gamma_extract {
 namespace {
@@ -97,7 +98,7 @@ ModelLocation locate_on_hub(const ModelOptions& options, const Observer& observe
       .id = options.name,
       .commit = "",
       .client = nullptr,
-      .connections = 0,
+      .connections = usable_threads(0),
       .cache = std::make_unique<FetchCache>(fetch_cache_root(environment), options.name, observer),
       .keep = options.keep,
       .scratch = scratch_places(options, environment),

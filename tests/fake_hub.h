@@ -18,8 +18,8 @@
 
 namespace gamma_extract::testing {
 
-/// The fake Hub of tests/hub, running on the loopback (tests/hub/fake_hub.py says what it can do). It
-/// serves the tree ROOT/Org/Name/REVISION/files.
+/// The fake Hub of tests/hub, running on the loopback (tests/hub/fake_hub.py says what it can do).
+/// It serves the tree ROOT/Org/Name/REVISION/files.
 class FakeHub {
  public:
   using Json = nlohmann::json;
@@ -69,7 +69,7 @@ class FakeHub {
   void set_faults(const Json& faults) { control({{"faults", faults}}); }
 
   /// What was asked and sent so far.
-  Json log() { return control({{"log", true}}).at("log"); }
+  Json log() { return control({{"log", true}}); }
 
  private:
   [[nodiscard]] Json read_line() const {

@@ -41,10 +41,7 @@ TEST(UsageEndToEndTest, MissingValuesAndOptionsAreNamed) {
   expect_refused(run_program({"--model", "x", "--out", "y", "--threads", "0"}), 2, {"--threads"});
 }
 
-TEST(UsageEndToEndTest, NotYetBuiltOptionsAndDevicesAreUnknown) {
-  for (const std::string option : {"--no-cache"}) {
-    expect_refused(run_program({"--model", "x", "--out", "y", option, "z"}), 2, {option});
-  }
+TEST(UsageEndToEndTest, NotYetBuiltDevicesAreUnknown) {
   expect_refused(run_program({"--model", "x", "--out", "y", "--device", "cuda"}), 2, {"cuda"});
 }
 

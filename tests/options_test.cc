@@ -207,10 +207,14 @@ TEST(OptionsTest, UnknownOptions) {
   EXPECT_EQ(usage_error({"-n"}), "-n: unknown option; see gamma-extract --help");
 }
 
-TEST(OptionsTest, OptionsOfLaterVersionsAreUnknown) {
-  for (const std::string name : {"--no-cache"}) {
-    EXPECT_THAT(usage_error({"--model", "m", "--json", name}), HasSubstr("unknown option"));
-  }
+TEST(OptionsTest, TheMatrixIsKeptUnlessToldOtherwise) {
+  const auto parsed = [](const Arguments& arguments) {
+    return std::get<ExtractCommand>(parse(arguments)).extract.model;
+  };
+  EXPECT_TRUE(parsed({"--model", "m", "--out", "o"}).keep);
+  EXPECT_EQ(parsed({"--model", "m", "--out", "o"}).scratch, "o");
+  EXPECT_FALSE(parsed({"--model", "m", "--json", "--no-cache"}).keep);
+  EXPECT_EQ(parsed({"--model", "m", "--json", "--no-cache"}).scratch, std::nullopt);
 }
 
 TEST(OptionsTest, UnexpectedArguments) {

@@ -21,6 +21,7 @@ namespace gamma_extract::testing {
 struct Outcome {
   int exit_code = -1;  ///< -1 if it was ended by a signal
   int signal = 0;
+  bool core_dumped = false;
   std::string out;
   std::string err;
 };
@@ -67,7 +68,10 @@ class Program {
     process_ = -1;
     Outcome outcome;
     if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
-    if (WIFSIGNALED(status)) outcome.signal = WTERMSIG(status);
+    if (WIFSIGNALED(status)) {
+      outcome.signal = WTERMSIG(status);
+      outcome.core_dumped = WCOREDUMP(status);
+    }
     outcome.out = read_file(streams_ / "out");
     outcome.err = read_file(streams_ / "err");
     return outcome;
