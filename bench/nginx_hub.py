@@ -5,6 +5,7 @@ Resolved are the files of one directory, at one commit: small ones directly, saf
 another path of the same server, which stands for the CDN.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -113,8 +114,8 @@ class NginxHub:
 
     def _resolved(self, name):
         size = (self.tree / name).stat().st_size
-        # A stand-in, as long as a sha256: hashing gigabytes would take longer than the run.
-        etag = f"{hash((name, size)) & (2**64 - 1):064x}"
+        # A stand-in: hashing gigabytes would take longer than the run.
+        etag = hashlib.sha256(f"{name} {size}".encode()).hexdigest()
         answer = f"return 302 {self.address}/cdn/{name};"
         if not name.endswith(".safetensors"):
             answer = f"alias {self.tree}/{name};"
