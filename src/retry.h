@@ -27,8 +27,8 @@ bool is_passing(long status);
 /// seconds or as a date. Of 503: Retry-After. `now` is the time of day.
 std::optional<std::chrono::seconds> asked_wait(const HttpHead& head, std::time_t now);
 
-/// A longer wait is not worth it.
-inline constexpr std::chrono::seconds longest_wait{300};
+/// A longer wait is not worth it. This is a whole window of the Hub's limit, and the second more.
+inline constexpr std::chrono::seconds longest_wait{301};
 
 }  // namespace gamma_extract
 
