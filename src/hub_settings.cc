@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <system_error>
 
 #include "gamma_extract/error.h"
@@ -59,7 +60,8 @@ std::optional<std::string> token_of(const Environment& environment) {
 std::string endpoint_of(const Environment& environment, const std::string& usual) {
   std::string endpoint = first_set(environment, {"HF_ENDPOINT"}).value_or(usual);
   endpoint.erase(endpoint.find_last_not_of('/') + 1);
-  if (!Url::parse(endpoint)) {
+  // What is asked for is appended to it.
+  if (!Url::parse(endpoint) || endpoint.find_first_of("?#") != std::string::npos) {
     fail(Fault::endpoint_invalid,
          "HF_ENDPOINT: it is no address of the web; give one such as https://huggingface.co");
   }
@@ -91,7 +93,8 @@ void take_certificates(const Environment& environment, HubSettings& settings) {
     const auto path = first_set(environment, {name});
     if (!path) continue;
     std::error_code ignored;
-    if (fs::is_directory(*path, ignored)) {
+    // OpenSSL takes a list of directories here.
+    if (std::string_view(name) == "SSL_CERT_DIR" || fs::is_directory(*path, ignored)) {
       settings.certificate_directory = *path;
     } else {
       settings.certificate_file = *path;
