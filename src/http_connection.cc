@@ -55,12 +55,11 @@ Transport transport_of(CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
       return Transport::certificate;
+    case CURLE_OUT_OF_MEMORY:  // what libcurl says of a line of the head that has no end
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:  // among it: an answer without a head, as in HTTP/0.9
     case CURLE_BAD_CONTENT_ENCODING:
       return Transport::malformed;
-    case CURLE_OUT_OF_MEMORY:
-      throw std::bad_alloc();
     default:
       return Transport::interrupted;
   }
@@ -234,8 +233,14 @@ class HttpConnection::Exchange {
     if (head_bytes_ > max_head_bytes) return ended(Transport::malformed, "its head has no end");
     if (body_ == Body::break_off) return ended(Transport::broken_off, "");
     if (code == CURLE_OK) return ended(Transport::complete, "");
+    return ended(transport_of(code), words_of(code));
+  }
+
+  [[nodiscard]] std::string words_of(CURLcode code) const {
     const std::string words(libcurl_.words.data());
-    return ended(transport_of(code), words.empty() ? ::curl_easy_strerror(code) : words);
+    // A proxy's address that cannot be read is quoted as it was given, with a user's password.
+    const bool is_safe = words.find('@') == std::string::npos;
+    return words.empty() || !is_safe ? ::curl_easy_strerror(code) : words;
   }
 
   HttpOutcome ended(Transport transport, std::string words) {
