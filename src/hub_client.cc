@@ -22,6 +22,7 @@
 #include "retry.h"
 #include "url.h"
 #include "version.h"
+#include "without_token.h"
 
 namespace gamma_extract {
 namespace {
@@ -116,6 +117,23 @@ void add_own_metadata(const HttpHead& head, Metadata& metadata) {
   if (!metadata.size) metadata.size = number(head.field("content-length"));
 }
 
+/// The names of files in what the Hub says of a repository.
+std::vector<std::string> names_in(const std::string& text, const std::string& what) {
+  const auto listing = nlohmann::json::parse(text, nullptr, false);
+  if (!listing.is_object() || !listing.contains("siblings")) {
+    fail(Fault::hub_answer_invalid,
+         "{}: asked for its files, the server answers with what is no list of them; check "
+         "HF_ENDPOINT",
+         what);
+  }
+  std::vector<std::string> names;
+  for (const auto& file : listing.at("siblings")) {
+    if (!file.is_object() || !file.contains("rfilename")) continue;
+    if (file.at("rfilename").is_string()) names.push_back(file.at("rfilename"));
+  }
+  return names;
+}
+
 /// libcurl, from the first client to the last.
 class LibcurlInUse {
  public:
@@ -134,13 +152,6 @@ void really_wait(std::chrono::milliseconds time, const std::function<void()>& ch
         std::min(slice, std::chrono::ceil<std::chrono::milliseconds>(end - now)));
     check();
   }
-}
-
-std::string replaced(std::string text, const std::string& word, std::string_view by) {
-  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at)) {
-    text.replace(at, word.size(), by);
-  }
-  return text;
 }
 
 }  // namespace
@@ -167,11 +178,7 @@ class HubClient::State {
 
   /// `text` without the token.
   [[nodiscard]] std::string scrubbed(std::string text) const {
-    if (!settings_.token) return text;
-    for (const std::string& form : {*settings_.token, percent_encoded(*settings_.token)}) {
-      text = replaced(std::move(text), form, "***");
-    }
-    return text;
+    return settings_.token ? without_token(text, *settings_.token) : text;
   }
 
  private:
@@ -205,7 +212,7 @@ class HubClient::State {
   void require_commit(const Question& question, const Metadata& metadata,
                       const std::string& commit) const;
   Link link_of(const std::string& commit, const HubFile& file, const StopFlag& cancelled);
-  void forget_link(const std::string& commit, const std::string& file);
+  void forget_link(const std::string& commit, const std::string& file, const Url& url);
 
   const LibcurlInUse libcurl_;
   const HubSettings settings_;
@@ -277,7 +284,7 @@ Url HubClient::State::address(const std::string& path) const {
 Question HubClient::State::question(const std::string& path, const std::string& revision,
                                     const std::string& file) const {
   return {.who = {.what = file.empty() ? repo_ : fmt::format("{}/{}", repo_, file),
-                  .page = fmt::format("{}/{}", endpoint_.shown(), repo_),
+                  .page = address("/" + repo_).shown(),
                   .revision = revision,
                   .has_token = settings_.token.has_value()},
           .url = address(path),
@@ -285,8 +292,8 @@ Question HubClient::State::question(const std::string& path, const std::string& 
 }
 
 Answer HubClient::State::ask(const Question& question) {
-  await_turn(question);
   const Lease connection(*this, question);
+  await_turn(question);
   Answer answer{.outcome = {}, .metadata = {}, .url = question.url};
   std::set<std::string> seen;
   while (true) {
@@ -298,7 +305,10 @@ Answer HubClient::State::ask(const Question& question) {
     }
     answer.outcome = exchange(*connection, question, answer.url, answer.metadata);
     const HttpHead& head = answer.outcome.head;
-    if (answer.outcome.transport != Transport::complete || !head.is_redirect()) return answer;
+    // A long body is not read to its end.
+    const bool is_over = answer.outcome.transport == Transport::complete ||
+                         answer.outcome.transport == Transport::broken_off;
+    if (!is_over || !head.is_redirect()) return answer;
     answer.url = next(question, answer.url, head);
     if (question.is_answered && question.is_answered(answer.metadata)) return answer;
   }
@@ -318,14 +328,20 @@ HttpOutcome HubClient::State::exchange(HttpConnection& connection, const Questio
                             .timeout = question.timeout,
                             .stall_bytes_per_second = settings_.stall_bytes_per_second,
                             .stall_time = settings_.stall_time};
-  return connection.perform(request, {.head =
-                                          [&](const HttpHead& head) {
-                                            add_metadata(head, metadata);
-                                            return head.is_redirect() ? Body::skip
-                                                                      : question.head(head);
-                                          },
-                                      .body = question.body,
-                                      .check = [&] { check(question); }});
+  HttpOutcome outcome = connection.perform(
+      request, {.head =
+                    [&](const HttpHead& head) {
+                      add_metadata(head, metadata);
+                      return head.is_redirect() ? Body::skip : question.head(head);
+                    },
+                .body = question.body,
+                .check = [&] { check(question); }});
+  // A message may hold a part of this, and a part of a token is not known again.
+  if (const auto words = outcome.head.fields.find("x-error-message");
+      words != outcome.head.fields.end()) {
+    words->second = scrubbed(std::move(words->second));
+  }
+  return outcome;
 }
 
 Url HubClient::State::next(const Question& question, const Url& from, const HttpHead& head) const {
@@ -445,13 +461,15 @@ void HubClient::State::hold(std::chrono::seconds time, const std::string& why) {
 
 void HubClient::State::await_turn(const Question& question) {
   std::unique_lock lock(hold_mutex_);
-  if (!held_until_) return;
-  const auto until = *held_until_;
-  lock.unlock();
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-  if (left.count() > 0) wait_(left, [&] { check(question); });
-  lock.lock();
-  if (held_until_ == until) held_until_.reset();
+  while (held_until_) {
+    const auto until = *held_until_;
+    lock.unlock();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    if (left.count() > 0) wait_(left, [&] { check(question); });
+    lock.lock();
+    // Meanwhile another may have been told to wait longer.
+    if (held_until_ == until) held_until_.reset();
+  }
 }
 
 // The Hub's answers.
@@ -587,14 +605,7 @@ std::vector<std::string> HubClient::State::names(const std::string& commit) {
     if (answer.outcome.head.status != 200) throw refusal(answer.outcome.head, asked.who);
     return std::nullopt;
   });
-  std::vector<std::string> names;
-  const auto listing = nlohmann::json::parse(text, nullptr, false);
-  const bool has_files = listing.is_object() && listing.contains("siblings");
-  for (const auto& file : has_files ? listing.at("siblings") : nlohmann::json::array()) {
-    if (!file.is_object() || !file.contains("rfilename")) continue;
-    if (file.at("rfilename").is_string()) names.push_back(file.at("rfilename"));
-  }
-  return names;
+  return names_in(text, asked.who.what);
 }
 
 // Ranges.
@@ -627,21 +638,21 @@ class HubClient::State::RangeReading {
       const Link link = state_.link_of(commit_, file_, cancelled_);
       const Question asked = question(link);
       const Answer answer = state_.ask(asked);
+      if (reached_ == end_) return std::nullopt;  // however the answer ended
       if (auto failed = state_.failure(answer, asked)) {
         failed->why = fmt::format("at byte {}, {}", reached_, failed->why);
         return failed;
       }
       const HttpHead& head = answer.outcome.head;
-      if (head.status == 206) return short_of_end(answer);
+      if (head.status == 206) return ended_early(answer);
       // A signed link that has expired; once without a byte between is enough.
       if (head.status != 403 || reached_ == renewed_at_) throw refusal(head, asked.who);
       renewed_at_ = reached_;
-      state_.forget_link(commit_, file_.name);
+      state_.forget_link(commit_, file_.name, link.url);
     }
   }
 
-  [[nodiscard]] std::optional<Failure> short_of_end(const Answer& answer) const {
-    if (reached_ == end_) return std::nullopt;
+  [[nodiscard]] Failure ended_early(const Answer& answer) const {
     return Failure{.fault = Fault::network_interrupted,
                    .why = fmt::format("{} ended its answer at byte {} of {}", answer.url.host(),
                                       reached_, end_),
@@ -729,9 +740,12 @@ Link HubClient::State::link_of(const std::string& commit, const HubFile& file,
       link ? fmt::format("{} with {}", link->etag, link->size) : "not there");
 }
 
-void HubClient::State::forget_link(const std::string& commit, const std::string& file) {
+/// Unless another has made it anew meanwhile.
+void HubClient::State::forget_link(const std::string& commit, const std::string& file,
+                                   const Url& url) {
   const std::lock_guard lock(links_mutex_);
-  links_.erase({commit, file});
+  const auto found = links_.find({commit, file});
+  if (found != links_.end() && found->second.url.text() == url.text()) links_.erase(found);
 }
 
 // The door: what leaves it does not hold the token.
