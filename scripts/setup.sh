@@ -54,6 +54,8 @@ missing_packages() {
   [ -n "$libtorch" ] || in_a_prefix include/ATen/core/Tensor.h || echo libtorch-dev
   [ "$tests" = OFF ] || in_a_prefix include/gmock/gmock.h || echo libgmock-dev
   [ "$tests" = OFF ] || has strace || echo strace
+  [ "$tests" = OFF ] || has python3 || echo python3
+  [ "$tests" = OFF ] || has openssl || echo openssl
 }
 
 # Prints what has to stand before apt-get, if anything, or fails where it cannot be used.
