@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <exception>
 #include <new>
 #include <utility>
@@ -27,10 +28,10 @@ struct FreeList {
 using List = std::unique_ptr<curl_slist, FreeList>;
 
 void append(List& list, const std::string& line) {
-  curl_slist* const longer = ::curl_slist_append(list.get(), line.c_str());
+  curl_slist* const before = list.release();
+  curl_slist* const longer = ::curl_slist_append(before, line.c_str());
+  list.reset(longer == nullptr ? before : longer);
   if (longer == nullptr) throw std::bad_alloc();
-  static_cast<void>(list.release());
-  list.reset(longer);
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -38,6 +39,14 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(space);
   if (begin == std::string_view::npos) return "";
   return text.substr(begin, text.find_last_not_of(space) + 1 - begin);
+}
+
+/// The status in a line as `HTTP/1.1 200 OK`, or 0.
+long status_in(std::string_view line) {
+  line.remove_prefix(std::min(line.find(' '), line.size() - 1) + 1);
+  long status = 0;
+  std::from_chars(line.data(), line.data() + line.size(), status);
+  return status;
 }
 
 Transport transport_of(CURLcode code) {
@@ -171,11 +180,7 @@ class HttpConnection::Exchange {
     head_bytes_ += line.size();
     if (head_bytes_ > max_head_bytes) return false;
     if (line.starts_with("HTTP/")) {
-      head_ = {.status = 0};
-      const std::size_t space = line.find(' ');
-      head_.status = space == std::string_view::npos
-                         ? 0
-                         : std::atol(std::string(line.substr(space + 1, 3)).c_str());
+      head_ = {.status = status_in(line)};
       return true;
     }
     if (trimmed(line).empty()) return head_.status < 200 || decide();
@@ -265,7 +270,7 @@ class HttpConnection::Exchange {
   std::string silence_;
 };
 
-HttpConnection::HttpConnection(const Certificates& certificates, std::string user_agent)
+HttpConnection::HttpConnection(const Certificates& certificates, const std::string& user_agent)
     : libcurl_(std::make_unique<Libcurl>()) {
   const Libcurl& libcurl = *libcurl_;
   libcurl.set(CURLOPT_ERRORBUFFER, libcurl_->words.data());

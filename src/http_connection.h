@@ -72,7 +72,7 @@ struct Certificates {
 /// HTTP/1.1: over HTTP/2, libcurl would put what several connections do on a single one.
 class HttpConnection {
  public:
-  HttpConnection(const Certificates& certificates, std::string user_agent);
+  HttpConnection(const Certificates& certificates, const std::string& user_agent);
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
   ~HttpConnection();

@@ -117,6 +117,12 @@ void add_own_metadata(const HttpHead& head, Metadata& metadata) {
   if (!metadata.size) metadata.size = number(head.field("content-length"));
 }
 
+/// An address that is one if the endpoint is.
+Url url_of(const std::string& text) {
+  if (auto url = Url::parse(text)) return *std::move(url);
+  fail(Fault::endpoint_invalid, "HF_ENDPOINT: it is no address of the web; correct or unset it");
+}
+
 /// The names of files in what the Hub says of a repository.
 std::vector<std::string> names_in(const std::string& text, const std::string& what) {
   const auto listing = nlohmann::json::parse(text, nullptr, false);
@@ -160,7 +166,7 @@ class HubClient::State {
  public:
   State(HubSettings settings, std::string repo, Observer observer, Wait wait)
       : settings_(std::move(settings)),
-        endpoint_(*Url::parse(settings_.endpoint)),
+        endpoint_(url_of(settings_.endpoint)),
         repo_(std::move(repo)),
         observer_(std::move(observer)),
         wait_(wait ? std::move(wait) : really_wait) {
@@ -177,7 +183,7 @@ class HubClient::State {
                   std::uint64_t end, const ByteSink& sink, const StopFlag& cancelled);
 
   /// `text` without the token.
-  [[nodiscard]] std::string scrubbed(std::string text) const {
+  [[nodiscard]] std::string scrubbed(const std::string& text) const {
     return settings_.token ? without_token(text, *settings_.token) : text;
   }
 
@@ -191,10 +197,10 @@ class HubClient::State {
   Answer ask(const Question& question);
   HttpOutcome exchange(HttpConnection& connection, const Question& question, const Url& url,
                        Metadata& metadata) const;
-  Url next(const Question& question, const Url& from, const HttpHead& head) const;
+  [[nodiscard]] static Url next(const Question& question, const Url& from, const HttpHead& head);
   [[nodiscard]] std::optional<Failure> transport_failure(const Answer& answer,
                                                          const Question& question) const;
-  [[nodiscard]] std::optional<Failure> passing_failure(const Answer& answer) const;
+  [[nodiscard]] static std::optional<Failure> passing_failure(const Answer& answer);
   /// Nothing: the answer is whole, with a status that will not pass.
   [[nodiscard]] std::optional<Failure> failure(const Answer& answer,
                                                const Question& question) const;
@@ -202,15 +208,16 @@ class HubClient::State {
   void persist(const Question& question, Retries retries,
                const std::function<std::optional<Failure>()>& attempt,
                const std::function<bool()>& has_progressed = {});
-  void wait_for_next(const Question& question, const Failure& failure, std::size_t number);
-  void hold(std::chrono::seconds time, const std::string& what);
+  void wait_for_next(const Question& question, const Failure& failure, std::size_t number,
+                     std::chrono::seconds time);
+  void hold(std::chrono::seconds time, const std::string& why);
   void await_turn(const Question& question);
   void check(const Question& question) const {
     observer_.stop.check();
     if (question.cancelled != nullptr) question.cancelled->check();
   }
-  void require_commit(const Question& question, const Metadata& metadata,
-                      const std::string& commit) const;
+  static void require_commit(const Question& question, const Metadata& metadata,
+                             const std::string& commit);
   Link link_of(const std::string& commit, const HubFile& file, const StopFlag& cancelled);
   void forget_link(const std::string& commit, const std::string& file, const Url& url);
 
@@ -276,8 +283,7 @@ class HubClient::State::Lease {
 // Questions.
 
 Url HubClient::State::address(const std::string& path) const {
-  // What is appended is percent-encoded, so that it is an address if the endpoint is one.
-  return *Url::parse(settings_.endpoint + path);
+  return url_of(settings_.endpoint + path);
 }
 
 /// About a file or, where that is empty, the repository.
@@ -339,12 +345,12 @@ HttpOutcome HubClient::State::exchange(HttpConnection& connection, const Questio
   // A message may hold a part of this, and a part of a token is not known again.
   if (const auto words = outcome.head.fields.find("x-error-message");
       words != outcome.head.fields.end()) {
-    words->second = scrubbed(std::move(words->second));
+    words->second = scrubbed(words->second);
   }
   return outcome;
 }
 
-Url HubClient::State::next(const Question& question, const Url& from, const HttpHead& head) const {
+Url HubClient::State::next(const Question& question, const Url& from, const HttpHead& head) {
   if (auto url = from.follow(head.field("location").value_or(""))) return *std::move(url);
   fail(Fault::redirect_invalid,
        "{}: {} redirects to what is no address of the web; check HF_ENDPOINT, or try again later",
@@ -393,7 +399,7 @@ std::optional<Failure> HubClient::State::transport_failure(const Answer& answer,
   return std::nullopt;
 }
 
-std::optional<Failure> HubClient::State::passing_failure(const Answer& answer) const {
+std::optional<Failure> HubClient::State::passing_failure(const Answer& answer) {
   const HttpHead& head = answer.outcome.head;
   if (!is_passing(head.status)) return std::nullopt;
   const bool limited = head.status == 429;
@@ -418,25 +424,25 @@ void HubClient::State::persist(const Question& question, Retries retries,
     const std::optional<Failure> failed = attempt();
     if (!failed) return;
     if (has_progressed && has_progressed()) number = 1;
+    const auto wait = wait_after(number);
     const bool too_long = failed->asked && *failed->asked > longest_wait;
-    if (retries == Retries::none || too_long || !wait_after(number)) {
+    if (retries == Retries::none || too_long || !wait) {
       const std::string tries = number == 1 ? "" : fmt::format(", {} times", number);
       const std::string until =
           too_long ? fmt::format(", and asks to wait {} s", failed->asked->count()) : "";
       fail(failed->fault, "{}: {}{}{}; {}", question.who.what, failed->why, tries, until,
            failed->remedy);
     }
-    wait_for_next(question, *failed, number);
+    wait_for_next(question, *failed, number, *wait);
   }
 }
 
 void HubClient::State::wait_for_next(const Question& question, const Failure& failure,
-                                     std::size_t number) {
+                                     std::size_t number, std::chrono::seconds time) {
   if (failure.asked) {
     hold(*failure.asked, failure.why);
     return;  // the next try waits for it, and so do all others
   }
-  const std::chrono::seconds time = *wait_after(number);
   observer_.progress.note.set(
       scrubbed(fmt::format("{}: {}; try {} of {} in {} s", question.who.what, failure.why,
                            number + 1, max_tries, time.count())));
@@ -496,7 +502,7 @@ std::string HubClient::State::commit_of(const std::string& revision, Retries ret
 }
 
 void HubClient::State::require_commit(const Question& question, const Metadata& metadata,
-                                      const std::string& commit) const {
+                                      const std::string& commit) {
   if (metadata.commit == commit) return;
   fail(Fault::hub_answer_invalid,
        "{}: asked for it at commit {}, the server answers {}; check HF_ENDPOINT", question.who.what,
