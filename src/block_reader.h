@@ -9,7 +9,6 @@
 #include "block_layout.h"
 #include "gamma_extract/source.h"
 #include "gamma_extract/unembedding.h"
-#include "matrix.h"
 #include "stored_block.h"
 
 /// What both passes do with a block before its arithmetic.
@@ -41,12 +40,6 @@ class BlockReader {
   std::uint64_t value_bytes_;
   std::vector<std::byte> buffer_;
 };
-
-/// An Arithmetic of `module`. Throws out_of_memory.
-std::unique_ptr<matrix::Arithmetic> make_arithmetic(const matrix::Module& module);
-
-/// Throws out_of_memory or libtorch_unavailable unless `status` is ok.
-void require_ok(matrix::Status status, const matrix::Arithmetic& arithmetic);
 
 }  // namespace gamma_extract
 

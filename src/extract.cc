@@ -16,6 +16,7 @@
 #include "gamma_extract/hash.h"
 #include "gamma_extract/output_set.h"
 #include "gamma_extract/safetensors.h"
+#include "matrix_faults.h"
 #include "matrix_module.h"
 #include "plan.h"
 #include "second_pass.h"
@@ -75,8 +76,10 @@ class Run {
   Report finish() {
     plan_.prepare();
     // libtorch starts while the first pass, which does not need it, runs.
-    std::future<const matrix::Module*> module =
+    const std::shared_future<const matrix::Module*> module =
         std::async(std::launch::async, [] { return &load_matrix_module(); });
+    // A device is asked first: a long reading should not end with one that is not there.
+    if (options_.device != Device()) require_device(*module.get(), options_.device);
 
     FirstPassOptions pass_options;
     pass_options.threads = plan_.layout().threads(threads_);
@@ -138,6 +141,7 @@ class Run {
     SecondPassOptions pass_options;
     pass_options.dtype = options_.dtype;
     pass_options.threads = plan_.layout().threads(threads_);
+    pass_options.device = options_.device;
     pass_options.gamma = sink(gamma_file);
     pass_options.centered = sink(centered_file);
     second_ = second_pass(plan_.source(), plan_.layout(), module, first_, pass_options, observer_);
@@ -171,7 +175,7 @@ class Run {
     report.vocab_size = plan_.matrix().rows();
     report.hidden_size = plan_.matrix().columns();
     report.nonfinite = first_.nonfinite;
-    report.device = "cpu";
+    report.device = gamma_extract::name(options_.device);
     report.threads = threads_;
     report.gamma = {.path = path(gamma_file),
                     .dtype = std::string(safetensors::name(plan_.dtype(gamma_file))),

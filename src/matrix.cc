@@ -10,28 +10,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <new>
 #include <string>
 
 #include "block_kernels.h"
+#include "device_arithmetic.h"
+#include "guarded.h"
+#include "open_device.h"
+#include "scalar_type.h"
 #include "version.h"
 
 namespace gamma_extract::matrix {
 namespace {
-
-c10::ScalarType scalar_type(safetensors::Dtype dtype) {
-  switch (dtype) {
-    case safetensors::Dtype::F64:
-      return c10::ScalarType::Double;
-    case safetensors::Dtype::F16:
-      return c10::ScalarType::Half;
-    case safetensors::Dtype::BF16:
-      return c10::ScalarType::BFloat16;
-    default:
-      return c10::ScalarType::Float;
-  }
-}
 
 /// A tensor over memory of ours, which outlives it.
 at::Tensor view(const void* data, std::size_t rows, std::size_t columns, c10::ScalarType type) {
@@ -64,9 +53,9 @@ class CpuArithmetic final : public Arithmetic {
     omp_set_num_threads(1);
   }
 
-  Status center(const StoredBlock& block, std::span<const float> mu,
-                Products& products) noexcept override {
-    try {
+  Status start(const StoredBlock& block, std::span<const float> mu,
+               Products& products) noexcept override {
+    return guarded(message_, [&] {
       const c10::InferenceMode no_gradients;
       const at::Tensor gamma = view(products.gamma, block);
       at::Tensor centered = view(products.centered, block);
@@ -76,30 +65,19 @@ class CpuArithmetic final : public Arithmetic {
       measure(products.gamma, block.columns, products.gamma_squares);
       measure(products.centered, block.columns, products.centered_squares);
       block_sums(products.centered, block.columns, products.centered_sums);
-      return Status::ok;
-    } catch (const std::bad_alloc&) {
-      return Status::out_of_memory;
-    } catch (const std::exception& error) {
-      return failed(error.what());
-    }
+    });
   }
+
+  Status finish() noexcept override { return Status::ok; }
 
   [[nodiscard]] const char* message() const noexcept override { return message_.c_str(); }
 
  private:
-  Status failed(const char* message) noexcept {
-    try {
-      message_ = message;
-      return Status::failed;
-    } catch (const std::bad_alloc&) {
-      return Status::out_of_memory;
-    }
-  }
-
   std::string message_;
 };
 
-std::unique_ptr<Arithmetic> make_arithmetic() noexcept {
+std::unique_ptr<Arithmetic> make_arithmetic(const Device& device) noexcept {
+  if (device.kind == Device::Kind::cuda) return make_device_arithmetic(device);
   try {
     return std::make_unique<CpuArithmetic>();
   } catch (...) {
@@ -114,6 +92,7 @@ const gamma_extract::matrix::Module* gamma_extract_matrix() noexcept {
   static constexpr gamma_extract::matrix::Module module{
       .version = gamma_extract::version,
       .libtorch = gamma_extract::libtorch_version,
+      .open_device = gamma_extract::matrix::open_device,
       .make_arithmetic = gamma_extract::matrix::make_arithmetic,
   };
   return &module;

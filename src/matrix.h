@@ -1,12 +1,14 @@
 #ifndef GAMMA_EXTRACT_MATRIX_H_
 #define GAMMA_EXTRACT_MATRIX_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include "gamma_extract/column_sums.h"
+#include "gamma_extract/device.h"
 #include "stored_block.h"
 
 /// The arithmetic on blocks of rows: the one room that knows libtorch.
@@ -32,25 +34,53 @@ struct Products {
   BlockSums centered_sums;             ///< of the columns of `centered`
 };
 
-/// The arithmetic of one thread. Not to be shared between threads.
+/// The arithmetic on one block at a time. Not to be shared between threads.
+///
+/// In two steps, since a device of its own works while the caller does something else: whoever has
+/// two of these starts the next block on one before it finishes the last one on the other, and so
+/// hides the copies behind the arithmetic, and both behind the reading and the writing.
 class Arithmetic {
  public:
   virtual ~Arithmetic() = default;
 
-  /// Fills the products. `mu` has `columns` values. Every NaN is written as 0x7fc00000.
-  virtual Status center(const StoredBlock& block, std::span<const float> mu,
-                        Products& products) noexcept = 0;
+  /// Begins to fill the products. `mu` has `columns` values. Every NaN is written as 0x7fc00000.
+  /// `block` and `mu` may go as soon as this returns, `products` once finish() has. On the CPU all
+  /// of the work is done here.
+  virtual Status start(const StoredBlock& block, std::span<const float> mu,
+                       Products& products) noexcept = 0;
 
-  /// What went wrong, after `failed`.
+  /// Waits until the products of the block that was started are there. Only after an `ok`.
+  virtual Status finish() noexcept = 0;
+
+  /// What went wrong, after `failed`: one line.
   [[nodiscard]] virtual const char* message() const noexcept = 0;
+};
+
+enum class DeviceState : std::uint8_t {
+  usable,
+  no_cuda,         ///< libtorch has no CUDA half, or it cannot be loaded: `words` are the loader's
+  none,            ///< no device, or no driver for one: `words` are libtorch's
+  no_such_device,  ///< there are `count`
+  out_of_memory,   ///< not even room for a number
+  failed,          ///< `words` are libtorch's
+};
+
+/// How a device answered.
+struct DeviceAnswer {
+  DeviceState state = DeviceState::usable;
+  unsigned count = 0;             ///< of the CUDA devices that libtorch sees
+  std::array<char, 400> words{};  ///< one line, ends with a zero
 };
 
 /// What a module says of itself.
 struct Module {
   const char* version;   ///< of the program that it was built with
   const char* libtorch;  ///< the version of libtorch that it was built against
-  /// Null if there is no memory.
-  std::unique_ptr<Arithmetic> (*make_arithmetic)() noexcept;
+  /// Makes a device ready, and computes something on it. Of a CUDA device this loads libtorch's
+  /// CUDA half, which no run on the CPU pays for, and takes a second.
+  DeviceAnswer (*open_device)(const Device& device) noexcept;
+  /// Of a device that is usable. Null if there is no memory.
+  std::unique_ptr<Arithmetic> (*make_arithmetic)(const Device& device) noexcept;
 };
 
 }  // namespace gamma_extract::matrix

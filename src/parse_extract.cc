@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <charconv>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "gamma_extract/error.h"
@@ -77,7 +79,9 @@ struct ExtractTable {
                                   "have the files on the disk before they get their\n"
                                   "names, against a power cut");
 
-  CLI::Option* device = table.value("How to run", "--device", "DEVICE", "auto (default) or cpu");
+  CLI::Option* device = table.value("How to run", "--device", "DEVICE",
+                                    "where the second pass computes: auto (default), which\n"
+                                    "is cpu, or cpu, cuda or cuda:N; the files are the same");
   CLI::Option* threads = table.value("How to run", "--threads", "N",
                                      "1 to 1024 (default: as many as there are cores that\n"
                                      "the process may use); the files are the same");
@@ -121,6 +125,31 @@ OutputDtype dtype_of(const ExtractTable& options) {
                                                              : OutputDtype::source;
 }
 
+/// cuda, cuda:0, cuda:1 and so on, as torch names them.
+std::optional<Device> cuda_device(std::string_view text) {
+  constexpr std::string_view cuda = "cuda";
+  if (text == cuda) return Device{.kind = Device::Kind::cuda};
+  if (!text.starts_with("cuda:")) return std::nullopt;
+  const std::string_view digits = text.substr(cuda.size() + 1);
+  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
+  Device device{.kind = Device::Kind::cuda};
+  const char* const end = digits.data() + digits.size();
+  const auto [rest, error] = std::from_chars(digits.data(), end, device.index);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return device;
+}
+
+Device device_of(const ExtractTable& options) {
+  const std::optional<std::string> text = options.table.value_of(*options.device);
+  // auto: CUDA has been measured nowhere, so that no matrix is known for which it is faster.
+  if (!text || *text == "auto" || *text == "cpu") return {};
+  const std::optional<Device> device = cuda_device(*text);
+  if (device) return *device;
+  fail(Fault::usage,
+       "--device {}: no device; give auto, cpu, cuda, or cuda:N with a number from 0, {}", *text,
+       options.table.see_help());
+}
+
 ExtractCommand command_of(const ExtractTable& options) {
   const OptionTable& table = options.table;
   ExtractCommand command;
@@ -142,8 +171,7 @@ ExtractCommand command_of(const ExtractTable& options) {
   extract.tensor = table.value_of(*options.tensor);
   extract.slug = table.value_of(*options.name);
   extract.dtype = dtype_of(options);
-  // Both mean the same as long as there is but one device.
-  static_cast<void>(table.choice_of(*options.device, std::vector<std::string>{"auto", "cpu"}));
+  extract.device = device_of(options);
   extract.threads = table.threads_of(*options.threads);
   extract.force = is_given(*options.force);
   extract.metadata = !is_given(*options.no_metadata);

@@ -9,6 +9,7 @@
 #include "gamma_extract/column_sums.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
+#include "matrix_faults.h"
 #include "turns.h"
 #include "workers.h"
 
@@ -33,36 +34,41 @@ void require_no_overflow(const MatrixSource& source, const BlockPlace& place,
   }
 }
 
-/// A thread's buffers.
+/// What a thread has in hand: a block, and its buffers.
 struct Workspace {
-  Workspace(const MatrixSource& source, const BlockLayout& layout, const matrix::Module& module)
+  Workspace(const MatrixSource& source, const BlockLayout& layout, const matrix::Module& module,
+            const Device& device)
       : reader(source, layout),
-        arithmetic(make_arithmetic(module)),
         gamma(layout.block_values()),
         centered(layout.block_values()),
         gamma_squares(layout.block_rows()),
-        centered_squares(layout.block_rows()) {}
+        centered_squares(layout.block_rows()),
+        arithmetic(make_arithmetic(module, device)) {}
 
-  /// The products of a block, with room in the buffers; the sums keep their memory.
-  matrix::Products& products_for(const BlockPlace& place) {
+  /// Makes room for the products of the block; the sums keep their memory.
+  void make_room() {
     products.gamma = {gamma.data(), place.values()};
     products.centered = {centered.data(), place.values()};
     products.gamma_squares = {gamma_squares.data(), place.rows};
     products.centered_squares = {centered_squares.data(), place.rows};
-    return products;
   }
 
+  std::uint64_t index = 0;
+  BlockPlace place;
+  StoredBlock block;
   BlockReader reader;
-  std::unique_ptr<matrix::Arithmetic> arithmetic;
   std::vector<float> gamma;
   std::vector<float> centered;
   std::vector<double> gamma_squares;
   std::vector<double> centered_squares;
   matrix::Products products;
+  /// The last member, so the first to go: it may be writing into the others.
+  std::unique_ptr<matrix::Arithmetic> arithmetic;
 };
 
 /// What the threads share. Each takes the next block, computes, has its turn for what depends on
-/// the order (hashes, and sums that round), and writes.
+/// the order (hashes, and sums that round), and writes. Whoever has two blocks in hand finishes the
+/// one with the smaller index first, so that nobody waits for a turn that cannot come.
 class Passage {
  public:
   Passage(const MatrixSource& source, const BlockLayout& layout, const matrix::Module& module,
@@ -79,24 +85,16 @@ class Passage {
   }
 
   void run(const KeepGoing& keep_going) {
-    Workspace workspace(source_, layout_, module_);
-    for (std::uint64_t i = next_++; i < layout_.size(); i = next_++) {
-      observer_.stop.check();
-      const BlockPlace place = layout_.block(i);
-      const StoredBlock block = workspace.reader.block(place);
-      require_same(i, block.bytes);
-      const matrix::Products& products = compute(workspace, place, block);
-      const auto gamma =
-          options_.dtype == OutputDtype::source ? block.bytes : std::as_bytes(products.gamma);
-      const auto centered = std::as_bytes(products.centered);
-      const bool had_turn = turns_.take(i, keep_going, [&] {
-        gamma_hash_.update(gamma);
-        centered_hash_.update(centered);
-        add_squares(place, products);
-      });
-      if (!had_turn) return;
-      write(i, place, gamma, centered);
+    std::vector<std::unique_ptr<Workspace>> hands(options_.device == Device() ? 1 : 2);
+    for (auto& hand : hands) {
+      hand = std::make_unique<Workspace>(source_, layout_, module_, options_.device);
     }
+    std::size_t started = 0;
+    std::size_t finished = 0;
+    do {
+      while (started - finished < hands.size() && start(*hands[started % hands.size()])) ++started;
+      if (finished == started) return;
+    } while (finish(*hands[finished++ % hands.size()], keep_going));
   }
 
   SecondPass finish() {
@@ -117,15 +115,42 @@ class Passage {
          source_.shard->path().string(), layout_.block(index).first_row);
   }
 
-  matrix::Products& compute(Workspace& workspace, const BlockPlace& place,
-                            const StoredBlock& block) {
-    const std::span mu(first_.mu.data() + place.first_column, place.columns);
-    matrix::Products& products = workspace.products_for(place);
-    require_ok(workspace.arithmetic->center(block, mu, products), *workspace.arithmetic);
-    require_no_overflow(source_, place, mu, products);
-    residual_.add(place.first_column, place.rows, products.centered, products.centered_sums,
-                  float_digits);
-    return products;
+  [[nodiscard]] std::span<const float> mu_of(const BlockPlace& place) const {
+    return {first_.mu.data() + place.first_column, place.columns};
+  }
+
+  /// Reads the next block and starts its arithmetic. Returns false if there is none.
+  bool start(Workspace& hand) {
+    hand.index = next_++;
+    if (hand.index >= layout_.size()) return false;
+    observer_.stop.check();
+    hand.place = layout_.block(hand.index);
+    hand.block = hand.reader.block(hand.place);
+    require_same(hand.index, hand.block.bytes);
+    hand.make_room();
+    require_ok(hand.arithmetic->start(hand.block, mu_of(hand.place), hand.products),
+               *hand.arithmetic, options_.device);
+    return true;
+  }
+
+  /// Awaits the products of the block, and hashes and writes them. Returns false if its turn will
+  /// not come.
+  bool finish(Workspace& hand, const KeepGoing& keep_going) {
+    const matrix::Products& products = hand.products;
+    require_ok(hand.arithmetic->finish(), *hand.arithmetic, options_.device);
+    require_no_overflow(source_, hand.place, mu_of(hand.place), products);
+    residual_.add(hand.place.first_column, hand.place.rows, products.centered,
+                  products.centered_sums, float_digits);
+    const auto gamma =
+        options_.dtype == OutputDtype::source ? hand.block.bytes : std::as_bytes(products.gamma);
+    const auto centered = std::as_bytes(products.centered);
+    const bool had_turn = turns_.take(hand.index, keep_going, [&] {
+      gamma_hash_.update(gamma);
+      centered_hash_.update(centered);
+      add_squares(hand.place, products);
+    });
+    if (had_turn) write(hand.index, hand.place, gamma, centered);
+    return had_turn;
   }
 
   /// A row that is cut gets its squares piece by piece, so in order.

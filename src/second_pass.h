@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "first_pass.h"
+#include "gamma_extract/device.h"
 #include "gamma_extract/extract_options.h"
 #include "gamma_extract/observer.h"
+#include "matrix.h"
 
 /// Pass two: read the rows again, hand out gamma and gamma - mu, and measure them.
 namespace gamma_extract {
@@ -22,6 +24,7 @@ using Sink = std::function<void(std::uint64_t offset, std::span<const std::byte>
 struct SecondPassOptions {
   OutputDtype dtype = OutputDtype::float32;
   unsigned threads = 1;
+  Device device;  ///< one that is ready
   Sink gamma;     ///< may be empty
   Sink centered;  ///< may be empty
 };
@@ -34,8 +37,12 @@ struct SecondPass {
   std::optional<double> residual_norm;   ///< norm of the mean row of gamma - mu
 };
 
+/// A thread has one block in hand on the CPU, and two on another device, so that this computes one
+/// while the thread reads or writes another.
+///
 /// Throws file_changed where a block is not what pass one read, value_overflow where gamma - mu of
-/// finite values is not finite, what Source or a sink throws, or Stopped.
+/// finite values is not finite, what Source or a sink throws, what require_ok() (matrix_faults.h)
+/// says, or Stopped.
 SecondPass second_pass(const MatrixSource& source, const BlockLayout& layout,
                        const matrix::Module& module, const FirstPass& first,
                        const SecondPassOptions& options, const Observer& observer);

@@ -9,8 +9,8 @@ namespace {
 
 class FaultyArithmetic final : public Arithmetic {
  public:
-  Status center(const StoredBlock& /*block*/, std::span<const float> mu,
-                Products& products) noexcept override {
+  Status start(const StoredBlock& /*block*/, std::span<const float> mu,
+               Products& products) noexcept override {
     std::ranges::fill(products.gamma, 1.0F);
     std::ranges::fill(products.centered, 1.0F);
     std::ranges::fill(products.gamma_squares, 1.0);
@@ -20,10 +20,11 @@ class FaultyArithmetic final : public Arithmetic {
     products.centered_sums.largest.assign(mu.size(), 0);
     return Status::ok;
   }
+  Status finish() noexcept override { return Status::ok; }
   [[nodiscard]] const char* message() const noexcept override { return ""; }
 };
 
-std::unique_ptr<Arithmetic> make_faulty() noexcept {
+std::unique_ptr<Arithmetic> make_faulty(const Device& /*device*/) noexcept {
   return std::make_unique<FaultyArithmetic>();
 }
 
@@ -34,6 +35,7 @@ const gamma_extract::matrix::Module* gamma_extract_matrix() noexcept {
   static constexpr gamma_extract::matrix::Module faulty{
       .version = gamma_extract::version,
       .libtorch = gamma_extract::libtorch_version,
+      .open_device = nullptr,
       .make_arithmetic = gamma_extract::matrix::make_faulty};
   return &faulty;
 }

@@ -12,7 +12,7 @@ TEST(MatrixModuleTest, OpensItsOwn) {
   const matrix::Module& module = open_matrix_module(MODULE);
   EXPECT_STREQ(module.version, version);
   EXPECT_STREQ(module.libtorch, libtorch_version);
-  EXPECT_NE(module.make_arithmetic(), nullptr);
+  EXPECT_NE(module.make_arithmetic(Device()), nullptr);
 }
 
 TEST(MatrixModuleTest, RefusesAMissingOne) {

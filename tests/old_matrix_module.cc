@@ -3,7 +3,7 @@
 
 namespace {
 constexpr gamma_extract::matrix::Module old{
-    .version = "0.0.1", .libtorch = "1.0.0", .make_arithmetic = nullptr};
+    .version = "0.0.1", .libtorch = "1.0.0", .open_device = nullptr, .make_arithmetic = nullptr};
 }
 
 const gamma_extract::matrix::Module* gamma_extract_matrix() noexcept {

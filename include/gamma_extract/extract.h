@@ -33,7 +33,7 @@ struct Report {
   std::uint64_t vocab_size = 0;   ///< rows of the matrix
   std::uint64_t hidden_size = 0;  ///< columns of the matrix
   std::uint64_t nonfinite = 0;    ///< values that are NaN or infinite
-  std::string device;             ///< "cpu"
+  std::string device;             ///< "cpu" or "cuda:0"
   unsigned threads = 0;
   double seconds = 0;
   std::uint64_t bytes_read =

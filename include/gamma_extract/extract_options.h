@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "gamma_extract/device.h"
 #include "gamma_extract/model_location.h"
 
 /// What a run of the main job is asked to do: the command line's options as values.
@@ -19,6 +20,7 @@ struct ExtractOptions {
   std::optional<std::string> tensor;         ///< nothing: by the rules
   std::optional<std::string> slug;           ///< nothing: from the model's name
   OutputDtype dtype = OutputDtype::float32;  ///< of the gamma file
+  Device device;                             ///< where the second pass computes
   unsigned threads = 0;                      ///< 0: as many as the process may use
   std::optional<std::string> check;  ///< a reference: its file, or the name of a built-in one
   bool force = false;                ///< replace files of another model, or without metadata
