@@ -341,12 +341,18 @@ TEST_F(LittleMemoryTest, WhatFitOnceIsNotExceededAgain) {
 }
 
 TEST_F(LittleMemoryTest, TooLittleForTheSmallestPieceIsAValue) {
-  const Block block = weights<std::uint16_t>(Dtype::BF16, 51, 2560);
+  const Block block = weights<std::uint16_t>(Dtype::BF16, 1024, 64);
+  const std::vector<float> mu = some_mu(64);
   Outcome outcome(block);
-  ASSERT_EQ(center(*arithmetic_, block, some_mu(2560), outcome), Status::ok);
+  ASSERT_EQ(center(*arithmetic_, block, mu, outcome), Status::ok);
+  {
+    const AllocationLimit limit(8 * smallest_piece);
+    ASSERT_EQ(center(*arithmetic_, block, mu, outcome), Status::ok);
+    EXPECT_EQ(AllocationLimit::refusals(), 4);  // 1024 x 64, and half of that, down to 4096
+  }
   const AllocationLimit limit(8 * smallest_piece - 1);
-  EXPECT_EQ(center(*arithmetic_, block, some_mu(2560), outcome), Status::out_of_memory);
-  EXPECT_LE(AllocationLimit::refusals(), 8);
+  EXPECT_EQ(center(*arithmetic_, block, mu, outcome), Status::out_of_memory);
+  EXPECT_EQ(AllocationLimit::refusals(), 1);
 }
 
 TEST_F(LittleMemoryTest, NoneForTheBuffersIsAValue) {

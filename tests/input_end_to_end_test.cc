@@ -41,10 +41,6 @@ TEST(UsageEndToEndTest, MissingValuesAndOptionsAreNamed) {
   expect_refused(run_program({"--model", "x", "--out", "y", "--threads", "0"}), 2, {"--threads"});
 }
 
-TEST(UsageEndToEndTest, NotYetBuiltDevicesAreUnknown) {
-  expect_refused(run_program({"--model", "x", "--out", "y", "--device", "cuda"}), 2, {"cuda"});
-}
-
 TEST(UsageEndToEndTest, FileNeedsATensor) {
   const std::string model = std::string(TEST_DATA) + "/hostile/ties.safetensors";
   expect_refused(run_program({"--model", model, "--json"}), 2, {model, "--tensor"});

@@ -56,6 +56,18 @@ TEST(LibtorchEndToEndTest, IsNotLoadedForWhatNeedsNoTensor) {
       {"--model", testing::checkpoint("qwen3-tied-f16").string(), "--out", out, "--quiet"}, 4);
 }
 
+TEST(LibtorchEndToEndTest, LooksForItsCudaHalfWhenADeviceIsAskedForAlone) {
+  const std::string model = testing::checkpoint("llama-untied-f32").string();
+  for (const std::string device : {"auto", "cpu"}) {
+    const std::string libraries = libraries_of({"--model", model, "--json", "--device", device}, 0);
+    EXPECT_EQ(libraries.find("_cuda"), std::string::npos) << device;
+  }
+  ::setenv("CUDA_VISIBLE_DEVICES", "-1", 1);
+  EXPECT_NE(libraries_of({"--model", model, "--json", "--device", "cuda"}, 2).find("libtorch_cuda"),
+            std::string::npos);
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
 /// A copy of the program, and beside it what stands for its module.
 class ModuleEndToEndTest : public ::testing::Test {
  protected:

@@ -188,14 +188,24 @@ TEST(OptionsTest, UnknownValues) {
   EXPECT_THAT(error("--dtype", "flaot32"), HasSubstr("did you mean float32?"));
   EXPECT_THAT(error("--dtype", "Source"), HasSubstr("did you mean source?"));
   EXPECT_THAT(error("--dtype", "bf16"), HasSubstr("give float32 or source"));
-  EXPECT_THAT(error("--device", "cuda"), HasSubstr("give auto or cpu"));
-  EXPECT_THAT(error("--device", "cuda:0"), HasSubstr("give auto or cpu"));
+  for (const std::string device :
+       {"gpu", "CPU", "cuda0", "cuda:", "cuda:x", "cuda:-1", "cuda:+1", "cuda: 1", "cuda:1.0",
+        "cuda:01", "cuda:0x1", "cuda:1x", "cuda:99999999999", "cudart", "cpu:0", "auto:0"}) {
+    EXPECT_THAT(error("--device", device), ::testing::AllOf(HasSubstr("--device " + device + ":"),
+                                                            HasSubstr("give auto, cpu, cuda")));
+  }
 }
 
 TEST(OptionsTest, EachDevice) {
-  for (const std::string device : {"auto", "cpu"}) {
-    EXPECT_EQ(command({"--json", "--model", "m", "--device", device}).extract.model.name, "m");
-  }
+  const auto device = [](const std::string& value) {
+    return name(command({"--json", "--model", "m", "--device", value}).extract.device);
+  };
+  EXPECT_EQ(device("auto"), "cpu");
+  EXPECT_EQ(device("cpu"), "cpu");
+  EXPECT_EQ(device("cuda"), "cuda:0");
+  EXPECT_EQ(device("cuda:0"), "cuda:0");
+  EXPECT_EQ(device("cuda:12"), "cuda:12");
+  EXPECT_EQ(name(command({"--json", "--model", "m"}).extract.device), "cpu");
 }
 
 TEST(OptionsTest, UnknownOptions) {

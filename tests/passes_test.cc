@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "device_arithmetic.h"
 #include "expect_fault.h"
 #include "first_pass.h"
 #include "gamma_extract/hash.h"
@@ -53,6 +56,21 @@ class PassesTest : public ::testing::Test {
                        observer_);
   }
 
+  /// As for a CUDA device, with two blocks in hand, but on the CPU.
+  SecondPass run_second_on_device(const Source& source, const FirstPass& first, unsigned threads) {
+    matrix::Module module = *gamma_extract_matrix();
+    module.make_arithmetic = [](const Device& /*device*/) noexcept {
+      return matrix::make_device_arithmetic(Device());
+    };
+    SecondPassOptions options;
+    options.threads = threads;
+    options.device = {.kind = Device::Kind::cuda};
+    options.centered = [this](std::uint64_t offset, std::span<const std::byte> bytes) {
+      std::ranges::copy(bytes, written_.begin() + static_cast<std::ptrdiff_t>(offset));
+    };
+    return second_pass({&source, &matrix_}, layout_, module, first, options, observer_);
+  }
+
   TemporaryDirectory directory_;
   std::filesystem::path path_ = directory_ / "matrix";
   std::vector<float> values_;
@@ -61,6 +79,7 @@ class PassesTest : public ::testing::Test {
   StopFlag stop_;
   Progress progress_;
   Observer observer_{.stop = stop_, .progress = progress_, .warn = {}};
+  std::vector<std::byte> written_ = std::vector<std::byte>(rows * columns * sizeof(float));
 };
 
 TEST_F(PassesTest, ThreadsChangeNothing) {
@@ -80,6 +99,27 @@ TEST_F(PassesTest, ThreadsChangeNothing) {
   }
 }
 
+TEST_F(PassesTest, ADeviceChangesNothingWhateverTheThreads) {
+  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = std::ldexp(1.1F, -static_cast<int>(i % 50));
+  write(values_);
+  const FileSource source(path_);
+  const FirstPass first = run_first(source, 1);
+  const SecondPass second = run_second(source, first, 1);
+  for (const unsigned threads : {1U, 2U, 3U, 9U}) {
+    const SecondPass other = run_second_on_device(source, first, threads);
+    EXPECT_EQ(other.gamma_xxh3, second.gamma_xxh3);
+    EXPECT_EQ(other.centered_xxh3, second.centered_xxh3);
+    EXPECT_EQ(other.residual_norm, second.residual_norm);
+    for (std::size_t row = 0; row < rows; ++row) {
+      EXPECT_DOUBLE_EQ(other.gamma_squares[row], second.gamma_squares[row]);
+      EXPECT_DOUBLE_EQ(other.centered_squares[row], second.centered_squares[row]);
+    }
+    Xxh3Stream hash;
+    hash.update(written_);
+    EXPECT_EQ(hash.hex(), second.centered_xxh3);
+  }
+}
+
 TEST_F(PassesTest, GammaIsHashedAsItIsStored) {
   const FileSource source(path_);
   Xxh3Stream hash;
@@ -94,6 +134,8 @@ TEST_F(PassesTest, AFileThatChangesBetweenThePasses) {
   write(values_);
   EXPECT_FAULT(run_second(source, first, 1), file_changed);
   EXPECT_FAULT(run_second(source, first, 2), file_changed);
+  EXPECT_FAULT(run_second_on_device(source, first, 1), file_changed);
+  EXPECT_FAULT(run_second_on_device(source, first, 2), file_changed);
 }
 
 TEST_F(PassesTest, AFileThatIsCutBetweenThePasses) {
@@ -143,6 +185,7 @@ TEST_F(PassesTest, AStopIsNoticed) {
   stop_.request(2);
   EXPECT_THROW(run_first(source, 2), Stopped);
   EXPECT_THROW(run_second(source, first, 2), Stopped);
+  EXPECT_THROW(run_second_on_device(source, first, 2), Stopped);
 }
 
 }  // namespace
