@@ -1,12 +1,13 @@
 #include "open_device.h"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/ones.h>
+#include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -23,36 +24,47 @@ DeviceAnswer answer(DeviceState state, std::string_view words = {}, unsigned cou
   return result;
 }
 
-/// A kernel, awaited: a card may be too old for those that libtorch brings.
+/// A kernel, awaited: a card may be too old for those that libtorch brings. And one whose result
+/// tells whether subnormal numbers are kept, which the same bits on every device rest upon.
 void compute(c10::Device device) {
-  const at::Tensor one = at::ones({1}, c10::TensorOptions().device(device).dtype(at::kFloat));
-  TORCH_CHECK(one.sub(one).item<float>() == 0, "1 - 1 is not 0 there");
+  constexpr float normal = std::numeric_limits<float>::min();
+  const auto on_device = c10::TensorOptions().device(device).dtype(at::kFloat);
+  const at::Tensor smallest = at::full({1}, normal, on_device);
+  const at::Tensor below = at::full({1}, std::nextafter(normal, 0.0F), on_device);
+  TORCH_CHECK(smallest.sub(below).item<float>() == std::numeric_limits<float>::denorm_min(),
+              "it takes subnormal numbers for zero");
 }
 
-/// Asks for the count after a failure alone: where there is no driver, the question prints a
-/// warning of libtorch's, and the computation says as much in words.
-DeviceAnswer open_cuda(unsigned index) {
+c10::Device at_device(const Device& device) {
+  if (device.kind == Device::Kind::cpu) return {c10::kCPU};
   constexpr unsigned last = std::numeric_limits<c10::DeviceIndex>::max();
-  const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(std::min(index, last)));
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(std::min(device.index, last))};
+}
+
+/// Computes first, and counts after a failure alone: where there is no driver, the failure has
+/// words for it.
+DeviceAnswer ask(const Device& device) {
+  const c10::InferenceMode no_gradients;
   std::string message;
-  const Status status = guarded(message, [device] { compute(device); });
+  const Status status = guarded(message, [&] { compute(at_device(device)); });
   if (status == Status::ok) return answer(DeviceState::usable);
   if (status == Status::out_of_memory) return answer(DeviceState::out_of_memory);
-  const auto count = static_cast<unsigned>(c10::impl::VirtualGuardImpl(c10::kCUDA).deviceCount());
+  const c10::impl::VirtualGuardImpl devices(at_device(device).type());
+  const auto count = static_cast<unsigned>(devices.deviceCount());
   if (count == 0) return answer(DeviceState::none, message);
-  return answer(index < count ? DeviceState::failed : DeviceState::no_such_device, message, count);
+  const bool exists = device.index < count;
+  return answer(exists ? DeviceState::failed : DeviceState::no_such_device, message, count);
 }
 
 }  // namespace
 
 DeviceAnswer open_device(const Device& device) noexcept {
-  if (device.kind == Device::Kind::cpu) return answer(DeviceState::usable);
-  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+  if (device.kind == Device::Kind::cuda &&
+      dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     return answer(DeviceState::no_cuda, dlerror());
   }
   try {
-    const c10::InferenceMode no_gradients;
-    return open_cuda(device.index);
+    return ask(device);
   } catch (...) {
     return answer(DeviceState::out_of_memory);  // there was none for a message
   }

@@ -5,7 +5,7 @@
 
 namespace gamma_extract::matrix {
 
-/// Makes a device ready, as matrix.h says of a module's `open_device`. The CPU always is.
+/// Makes a device ready, as matrix.h says of `open_device` of a module.
 ///
 /// libtorch's CUDA half is opened by its name, from where this module's own libtorch is; the
 /// program is not linked with it, since each run on the CPU would pay for that. It must be there

@@ -1,6 +1,9 @@
 #include "device_arithmetic.h"
 
 #include <gtest/gtest.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 #include <bit>
 #include <cmath>
@@ -9,6 +12,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "allocation_limit.h"
@@ -299,6 +303,21 @@ TEST_P(DeviceArithmeticTest, AFailureIsAValueOfOneLine) {
   EXPECT_STRNE(arithmetic_->message(), "");
   EXPECT_EQ(std::string(arithmetic_->message()).find('\n'), std::string::npos);
 }
+
+#if defined(__SSE__)
+// The same bits on every device rest upon that, so each is asked before it is used.
+TEST(OpenDeviceTest, OneThatTakesSubnormalsForZeroIsRefused) {
+  const auto* const module = gamma_extract_matrix();
+  ASSERT_EQ(module->open_device(Device()).state, DeviceState::usable);
+  const unsigned mode = _MM_GET_FLUSH_ZERO_MODE();
+  _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
+  const DeviceAnswer answer = module->open_device(Device());
+  _MM_SET_FLUSH_ZERO_MODE(mode);
+  EXPECT_EQ(answer.state, DeviceState::failed);
+  EXPECT_NE(std::string_view(answer.words.data()).find("subnormal"), std::string_view::npos)
+      << answer.words.data();
+}
+#endif
 
 /// On the CPU, whose allocator can be told to have no room.
 class LittleMemoryTest : public ::testing::Test {
