@@ -74,12 +74,12 @@ class Run {
   }
 
   Report finish() {
+    // Before work is under way: a long reading should not end with a device that is not there.
+    if (options_.device != Device()) require_device(load_matrix_module(), options_.device);
     plan_.prepare();
     // libtorch starts while the first pass, which does not need it, runs.
-    const std::shared_future<const matrix::Module*> module =
+    std::future<const matrix::Module*> module =
         std::async(std::launch::async, [] { return &load_matrix_module(); });
-    // A device is asked first: a long reading should not end with one that is not there.
-    if (options_.device != Device()) require_device(*module.get(), options_.device);
 
     FirstPassOptions pass_options;
     pass_options.threads = plan_.layout().threads(threads_);

@@ -14,7 +14,7 @@ void require_device(const matrix::Module& module, const Device& device) {
     case DeviceState::no_cuda:
       fail(Fault::device_unavailable,
            "{}: libtorch {} has no CUDA half that can be loaded ({}); use --device cpu, or build "
-           "with GAMMA_EXTRACT_LIBTORCH, the torch folder of a wheel for CUDA",
+           "gamma-extract with a libtorch for CUDA that has all it needs",
            name(device), module.libtorch, words);
     case DeviceState::none:
       fail(Fault::device_unavailable,
