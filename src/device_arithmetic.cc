@@ -43,7 +43,8 @@ struct Piece {
   [[nodiscard]] std::int64_t values() const noexcept { return rows * columns; }
 };
 
-/// The next piece of a block of `rows` x `columns`, of at most `most` values.
+/// The next piece of a block of `rows` x `columns`, of at most `most` values. `most` may shrink
+/// from piece to piece: what has begun within a row goes on so.
 Piece piece_at(std::int64_t first_value, std::int64_t rows, std::int64_t columns,
                std::int64_t most) {
   Piece piece{.first_value = first_value,
@@ -51,7 +52,7 @@ Piece piece_at(std::int64_t first_value, std::int64_t rows, std::int64_t columns
               .first_column = first_value % columns,
               .rows = 1,
               .columns = columns};
-  if (piece.first_column != 0 || columns > most) {
+  if (columns > most) {
     piece.columns = std::min(most, columns - piece.first_column);
   } else {
     piece.rows = std::min(most / columns, rows - piece.first_row);

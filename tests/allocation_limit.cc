@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 namespace gamma_extract::testing {
 namespace {
@@ -14,7 +15,21 @@ namespace {
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 std::atomic<std::size_t> limit{no_limit};
+std::atomic<std::size_t> in_use{0};
 std::atomic<int> refused{0};
+std::atomic<int> round{0};
+
+/// Memory that is counted while the limit is that of its round.
+struct Lease {
+  c10::DataPtr memory;
+  std::size_t bytes;
+  int of_round;
+};
+
+void give_back(void* context) {
+  const std::unique_ptr<Lease> lease(static_cast<Lease*>(context));
+  if (lease->of_round == round) in_use -= lease->bytes;
+}
 
 /// Without `override`: 1.13 has a const allocate() and no copy_data(), 2.x the opposite.
 class LimitedAllocator final : public c10::Allocator {
@@ -23,18 +38,20 @@ class LimitedAllocator final : public c10::Allocator {
 
   c10::DataPtr allocate(std::size_t bytes) const { return allocate_within_limit(bytes); }
   c10::DataPtr allocate(std::size_t bytes) { return allocate_within_limit(bytes); }
-  c10::DeleterFnPtr raw_deleter() const override { return real_.raw_deleter(); }
   void copy_data(void* to, const void* from, std::size_t bytes) const {
     std::memcpy(to, from, bytes);
   }
 
  private:
   c10::DataPtr allocate_within_limit(std::size_t bytes) const {
-    if (bytes > limit) {
+    if (bytes > limit - in_use) {
       ++refused;
       TORCH_CHECK_WITH(OutOfMemoryError, false, "no room for ", bytes, " bytes");
     }
-    return real_.allocate(bytes);
+    auto lease = std::make_unique<Lease>(Lease{real_.allocate(bytes), bytes, round});
+    in_use += bytes;
+    void* const memory = lease->memory.get();
+    return {memory, lease.release(), give_back, c10::Device(c10::kCPU)};
   }
 
   c10::Allocator& real_;
@@ -53,6 +70,8 @@ void install() {
 
 AllocationLimit::AllocationLimit(std::size_t bytes) {
   install();
+  ++round;
+  in_use = 0;
   refused = 0;
   limit = bytes;
 }

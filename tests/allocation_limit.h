@@ -5,8 +5,8 @@
 
 namespace gamma_extract::testing {
 
-/// While this lives, libtorch's allocator of the CPU's memory has no room for a tensor of more than
-/// so many bytes, and says so as that of a CUDA device does. One at a time.
+/// While this lives, libtorch's allocator of the CPU's memory has room for so many bytes at a time,
+/// not counting what was there before, and says so as that of a CUDA device does. One at a time.
 class AllocationLimit {
  public:
   explicit AllocationLimit(std::size_t bytes);
