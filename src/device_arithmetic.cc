@@ -72,7 +72,7 @@ struct Totals {
 
 /// The sum of the squares of each row, in float64.
 at::Tensor squares_of(const at::Tensor& values) {
-  at::Tensor wide = values.to(at::kDouble);
+  const at::Tensor wide = values.to(at::kDouble);
   wide.mul_(wide);
   return wide.sum(1);
 }
@@ -197,7 +197,7 @@ class DeviceArithmetic final : public Arithmetic {
     return at::amin(magnitudes(values).sub_(1).bitwise_and_(magnitude_mask), 0);
   }
 
-  void add(const Piece& piece, const Totals& part) {
+  void add(const Piece& piece, const Totals& part) const {
     const auto rows = [&](const at::Tensor& total) {
       return total.narrow(0, piece.first_row, piece.rows);
     };

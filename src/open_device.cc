@@ -1,6 +1,7 @@
 #include "open_device.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>  // IWYU pragma: keep (clang needs it, with 1.13)
 #include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -37,8 +38,8 @@ void compute(c10::Device device) {
 
 c10::Device at_device(const Device& device) {
   if (device.kind == Device::Kind::cpu) return {c10::kCPU};
-  constexpr unsigned last = std::numeric_limits<c10::DeviceIndex>::max();
-  return {c10::kCUDA, static_cast<c10::DeviceIndex>(std::min(device.index, last))};
+  constexpr auto last = static_cast<unsigned char>(std::numeric_limits<c10::DeviceIndex>::max());
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(std::min<unsigned>(device.index, last))};
 }
 
 /// Computes first, and counts after a failure alone: where there is no driver, the failure has
@@ -50,7 +51,7 @@ DeviceAnswer ask(const Device& device) {
   if (status == Status::ok) return answer(DeviceState::usable);
   if (status == Status::out_of_memory) return answer(DeviceState::out_of_memory);
   const c10::impl::VirtualGuardImpl devices(at_device(device).type());
-  const auto count = static_cast<unsigned>(devices.deviceCount());
+  const auto count = static_cast<unsigned>(std::max<int>(devices.deviceCount(), 0));
   if (count == 0) return answer(DeviceState::none, message);
   const bool exists = device.index < count;
   return answer(exists ? DeviceState::failed : DeviceState::no_such_device, message, count);

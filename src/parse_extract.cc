@@ -6,6 +6,7 @@
 #include <system_error>
 #include <vector>
 
+#include "cuda_driver.h"
 #include "gamma_extract/error.h"
 #include "model_option_table.h"
 #include "option_table.h"
@@ -102,8 +103,13 @@ struct ExtractTable {
 };
 
 std::string version_text() {
-  return fmt::format("gamma-extract {} (libtorch {}; devices: cpu)\n", gamma_extract::version,
-                     libtorch_version);
+  std::vector<std::string> devices{name(Device())};
+  const unsigned count = libtorch_has_cuda ? count_cuda_devices() : 0;
+  for (unsigned i = 0; i < count; ++i) {
+    devices.push_back(name(Device{.kind = Device::Kind::cuda, .index = i}));
+  }
+  return fmt::format("gamma-extract {} (libtorch {}; devices: {})\n", gamma_extract::version,
+                     libtorch_version, fmt::join(devices, ", "));
 }
 
 [[noreturn]] void fail_unexpected(const ExtractTable& options, const std::string& operand) {
@@ -126,11 +132,11 @@ OutputDtype dtype_of(const ExtractTable& options) {
 }
 
 /// cuda, cuda:0, cuda:1 and so on, as torch names them.
-std::optional<Device> cuda_device(std::string_view text) {
+std::optional<Device> cuda_device(const std::string& text) {
   constexpr std::string_view cuda = "cuda";
   if (text == cuda) return Device{.kind = Device::Kind::cuda};
   if (!text.starts_with("cuda:")) return std::nullopt;
-  const std::string_view digits = text.substr(cuda.size() + 1);
+  const std::string digits = text.substr(cuda.size() + 1);
   if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
   Device device{.kind = Device::Kind::cuda};
   const char* const end = digits.data() + digits.size();

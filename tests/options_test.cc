@@ -332,9 +332,9 @@ TEST(OptionsTest, HelpFitsEightyColumns) {
 }
 
 TEST(OptionsTest, VersionNamesLibtorchAndDevices) {
-  EXPECT_THAT(
-      text({"--version"}),
-      ::testing::MatchesRegex("gamma-extract [0-9.]+ \\(libtorch [0-9.]+; devices: cpu\\)\n"));
+  EXPECT_THAT(text({"--version"}),
+              ::testing::MatchesRegex(
+                  "gamma-extract [0-9.]+ \\(libtorch [0-9.]+; devices: cpu(, cuda:[0-9]+)*\\)\n"));
   EXPECT_EQ(text({"-V"}), text({"--version"}));
 }
 

@@ -23,6 +23,27 @@ using testing::TemporaryDirectory;
 constexpr std::uint64_t rows = 2500;  // three blocks of 1,024 rows
 constexpr std::uint64_t columns = 3;
 
+/// Counts the blocks that are started and not finished; the arithmetic is that of the CPU.
+class CountingArithmetic final : public matrix::Arithmetic {
+ public:
+  static inline int in_hand = 0;
+  static inline int most_in_hand = 0;
+
+  matrix::Status start(const StoredBlock& block, std::span<const float> mu,
+                       matrix::Products& products) noexcept override {
+    most_in_hand = std::max(most_in_hand, ++in_hand);
+    return loops_->start(block, mu, products);
+  }
+  matrix::Status finish() noexcept override {
+    --in_hand;
+    return loops_->finish();
+  }
+  [[nodiscard]] const char* message() const noexcept override { return loops_->message(); }
+
+ private:
+  std::unique_ptr<matrix::Arithmetic> loops_ = gamma_extract_matrix()->make_arithmetic(Device());
+};
+
 class PassesTest : public ::testing::Test {
  protected:
   PassesTest() : values_(rows * columns) {
@@ -100,7 +121,8 @@ TEST_F(PassesTest, ThreadsChangeNothing) {
 }
 
 TEST_F(PassesTest, ADeviceChangesNothingWhateverTheThreads) {
-  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = std::ldexp(1.1F, -static_cast<int>(i % 50));
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    values_[i] = std::ldexp(1.1F, -static_cast<int>(i % 50));
   write(values_);
   const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
@@ -117,6 +139,24 @@ TEST_F(PassesTest, ADeviceChangesNothingWhateverTheThreads) {
     Xxh3Stream hash;
     hash.update(written_);
     EXPECT_EQ(hash.hex(), second.centered_xxh3);
+  }
+}
+
+TEST_F(PassesTest, AThreadHasTwoBlocksInHandOnADeviceAndOneOnTheCpu) {
+  const FileSource source(path_);
+  const FirstPass first = run_first(source, 1);
+  matrix::Module module = *gamma_extract_matrix();
+  module.make_arithmetic =
+      [](const Device& /*device*/) noexcept -> std::unique_ptr<matrix::Arithmetic> {
+    return std::make_unique<CountingArithmetic>();
+  };
+  for (const Device device : {Device(), Device{.kind = Device::Kind::cuda}}) {
+    CountingArithmetic::most_in_hand = 0;
+    SecondPassOptions options;
+    options.device = device;
+    second_pass({&source, &matrix_}, layout_, module, first, options, observer_);
+    EXPECT_EQ(CountingArithmetic::most_in_hand, device == Device() ? 1 : 2);
+    EXPECT_EQ(CountingArithmetic::in_hand, 0);
   }
 }
 
