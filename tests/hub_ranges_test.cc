@@ -331,7 +331,7 @@ TEST_F(HubRangesTest, ThreadsShareTheConnections) {
   EXPECT_LE(log.at("connections_most_open").at("hub"), 3);
 }
 
-TEST_F(HubRangesTest, ALinkThatExpiresForManyIsNotForgottenTwice) {
+TEST_F(HubRangesTest, AnExpiredLinkIsMadeAnewForAllThreads) {
   hub.control({{"link_seconds", 0}});
   HubSettings one = settings();
   one.connections = 1;
