@@ -54,6 +54,7 @@ missing_packages() {
   [ -n "$libtorch" ] || in_a_prefix include/ATen/core/Tensor.h || echo libtorch-dev
   [ "$tests" = OFF ] || in_a_prefix include/gmock/gmock.h || echo libgmock-dev
   [ "$tests" = OFF ] || has strace || echo strace
+  [ "$tests" = OFF ] || has ccache || echo ccache
   [ "$tests" = OFF ] || has python3 || echo python3
   [ "$tests" = OFF ] || has openssl || echo openssl
 }
@@ -92,6 +93,13 @@ install_packages() {
   rm -f "$build/packages"
 }
 
+# Both builds that are tested have most of their objects in common: each is compiled once.
+share_objects() {
+  CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache} CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  export CMAKE_C_COMPILER_LAUNCHER CMAKE_CXX_COMPILER_LAUNCHER CCACHE_DIR CCACHE_BASEDIR CCACHE_NOHASHDIR
+}
+
 # Configures preset $1, unless that was done here before, and builds.
 configure_and_build() {
   if [ "$(cat "$build/configured" 2>/dev/null)" != "$root" ]; then
@@ -117,6 +125,7 @@ set_up_locked() {
   shift
   # A service that a package starts does not keep the lock; a build that was orphaned does.
   [ $# = 0 ] || install_packages "$@" 9>&-
+  [ "$tests" = OFF ] || share_objects
   configure_and_build "$preset"
   mv "$build/begun" "$build/stamp"
 }

@@ -275,6 +275,7 @@ HttpConnection::HttpConnection(const Certificates& certificates, const std::stri
   const Libcurl& libcurl = *libcurl_;
   libcurl.set(CURLOPT_ERRORBUFFER, libcurl_->words.data());
   libcurl.set(CURLOPT_NOSIGNAL, 1L);
+  libcurl.set(CURLOPT_QUICK_EXIT, 1L);  // a stop does not wait for a name server
   libcurl.set(CURLOPT_FOLLOWLOCATION, 0L);
   libcurl.set(CURLOPT_PROTOCOLS_STR, "http,https");
   libcurl.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));

@@ -10,7 +10,6 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -29,7 +28,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t max_redirects = 10;
+// As Hugging Face's client has it. One that leads back to itself may lead on the next time.
+constexpr std::size_t max_redirects = 20;
 constexpr std::uint64_t max_listing_bytes = 64'000'000;
 // Fewer bytes than these are no sign that the next try will go better.
 constexpr std::uint64_t progress_bytes = 64ULL * 1024;
@@ -301,9 +301,8 @@ Answer HubClient::State::ask(const Question& question) {
   const Lease connection(*this, question);
   await_turn(question);
   Answer answer{.outcome = {}, .metadata = {}, .url = question.url};
-  std::set<std::string> seen;
-  while (true) {
-    if (!seen.insert(answer.url.text()).second || seen.size() > max_redirects) {
+  for (std::size_t redirects = 0;; ++redirects) {
+    if (redirects > max_redirects) {
       fail(Fault::redirect_invalid,
            "{}: the server redirects in a circle, or too often, last to {}; check HF_ENDPOINT, or "
            "try again later",

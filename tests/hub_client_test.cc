@@ -338,7 +338,7 @@ TEST_F(HubClientTest, ARedirectInACircleEnds) {
     hub.set_faults(Json::array({redirect}));
     const Result result = text(*client());
     EXPECT_EQ(result.fault, Fault::redirect_invalid) << result.text;
-    EXPECT_EQ(asked().size(), 1);
+    EXPECT_EQ(asked().size(), 21);
     EXPECT_THAT(waits(), IsEmpty());
   }
   for (const Result& result : {commit(*client()), found(*client())}) {
@@ -346,11 +346,8 @@ TEST_F(HubClientTest, ARedirectInACircleEnds) {
   }
 }
 
-TEST_F(HubClientTest, TenRedirectsAreTooMany) {
-  hub.set_faults({{{"fault", "redirect_loop"}, {"location", "{target}?x"}}});
-  EXPECT_EQ(text(*client()).fault, Fault::redirect_invalid);
-  EXPECT_EQ(asked().size(), 10);
-  hub.set_faults({{{"fault", "redirect_loop"}, {"location", "{target}?x"}, {"times", 8}}});
+TEST_F(HubClientTest, ARedirectThatLeadsOnInTheEndIsFollowed) {
+  hub.set_faults({{{"fault", "redirect_loop"}, {"times", 19}}});
   EXPECT_EQ(text(*client()).fault, std::nullopt);
 }
 
