@@ -80,7 +80,8 @@ def runs_of(title: str, case: Case) -> list[Run]:
         caches = ("own", "Hugging Face's")
         return [dataclasses.replace(base, where=f"{name} cache", warm=name) for name in caches]
     if case.file == "none.json":
-        rule = fault("entry_not_found", file="config.json")
+        # Not the question for the commit, which is about that file too.
+        rule = fault("entry_not_found", file="config.json", skip=1)
         return [dataclasses.replace(base, where="config.json", faults=[rule])]
     if small:
         rules = [{**rule, "file": case.file} for rule in case.faults]
