@@ -97,63 +97,72 @@ def runs_of(title: str, case: Case) -> list[Run]:
     return runs
 
 
-def runs_of_the_program() -> list[Run]:
-    """What the real client was not shown."""
-    caches = "The caches"
-    network = "Mirrors, proxies, addresses"
-    clocks = "Clocks"
-    matrix = {"file": MATRIX_SHARD, "skip": 1}
-    changed = [fault("expired_link", times=1, **matrix),
-               fault("etag_changes", kind="resolve", **matrix)]
-    through_hub = {"http_proxy": "{hub}"}
+# What the real client was not shown.
+
+
+def with_caches(title: str) -> list[Run]:
     kept = [
-        Run(caches, "a commit, offline", offline=True, revision=COMMIT, expected="right"),
-        Run(caches, "another revision than the cache has, offline", offline=True, revision="none",
+        Run(title, "a commit, offline", offline=True, revision=COMMIT, expected="right"),
+        Run(title, "another revision than the cache has, offline", offline=True, revision="none",
             expected=3),
-        Run(caches, "500 from the Hub always", faults=[fault("error_500")], expected="right"),
-        Run(caches, "no answer, ever", faults=[fault("no_answer")], expected="right"),
+        Run(title, "500 from the Hub always", faults=[fault("error_500")], expected="right"),
+        Run(title, "no answer, ever", faults=[fault("no_answer")], expected="right"),
     ]
     in_part = "own, in part"
     return [
         *(dataclasses.replace(run, warm=warm, where=f"{warm} cache")
           for run in kept for warm in ("own", "Hugging Face's")),
-        Run(caches, "offline", where=f"{in_part}", warm=in_part, offline=True, expected=3),
-        Run(caches, "the run after one that failed", where=in_part, warm=in_part, expected="right"),
-        Run(network, "the mirror, gated", endpoint="mirror", repository="Org/Gated", expected=3),
-        Run(network, "the mirror, no such model", endpoint="mirror", repository="Org/None",
+        Run(title, "offline", where=in_part, warm=in_part, offline=True, expected=3),
+        Run(title, "the run after one that failed", where=in_part, warm=in_part, expected="right"),
+    ]
+
+
+def by_other_ways(title: str) -> list[Run]:
+    through_hub = {"http_proxy": "{hub}"}
+    return [
+        Run(title, "the mirror, gated", endpoint="mirror", repository="Org/Gated", expected=3),
+        Run(title, "the mirror, no such model", endpoint="mirror", repository="Org/None",
             expected=3),
-        Run(network, "http_proxy", environment=through_hub, proxied=True, expected="right"),
-        Run(network, "http_proxy, and a host that only the proxy knows", proxied=True,
+        Run(title, "http_proxy", environment=through_hub, proxied=True, expected="right"),
+        Run(title, "http_proxy, and a host that only the proxy knows", proxied=True,
             environment={**through_hub, "HF_ENDPOINT": "http://hub.invalid"}, expected="right"),
-        Run(network, "http_proxy, where nobody listens", environment={"http_proxy": "{refused}"},
+        Run(title, "http_proxy, where nobody listens", environment={"http_proxy": "{refused}"},
             expected=5),
-        Run(network, "the same, and no_proxy names the host",
+        Run(title, "the same, and no_proxy names the host",
             environment={"http_proxy": "{refused}", "no_proxy": "127.0.0.1"}, expected="right"),
-        Run(network, "http_proxy answers 403 to all", faults=[fault("forbidden", kind="any")],
+        Run(title, "http_proxy answers 403 to all", faults=[fault("forbidden", kind="any")],
             environment=through_hub, proxied=True, expected=5),
-        Run(network, "no such host", environment={"HF_ENDPOINT": "http://hub.invalid"}, expected=5,
+        Run(title, "no such host", environment={"HF_ENDPOINT": "http://hub.invalid"}, expected=5,
             seconds=30),
-        Run(network, "https at a port that speaks http", expected=5,
+        Run(title, "https at a port that speaks http", expected=5,
             environment={"HF_ENDPOINT": "https://{hub_host}"}),
-        Run(network, "HF_ENDPOINT is no address", environment={"HF_ENDPOINT": "nonsense"},
+        Run(title, "HF_ENDPOINT is no address", environment={"HF_ENDPOINT": "nonsense"},
             expected=5),
-        Run(network, "HF_ENDPOINT with a slash at its end", environment={"HF_ENDPOINT": "{hub}/"},
+        Run(title, "HF_ENDPOINT with a slash at its end", environment={"HF_ENDPOINT": "{hub}/"},
             expected="right"),
-        Run(network, "500 from the CDN always, for inspect", command="inspect", expected=5,
+        Run(title, "500 from the CDN always, for inspect", command="inspect", expected=5,
             faults=[fault("error_500", kind="blob")]),
-        Run(network, "no answer from the CDN for another shard", command="inspect",
+        Run(title, "no answer from the CDN for another shard", command="inspect",
             where="the second shard", faults=[fault("no_answer", kind="blob", file="model-00002*")]),
-        Run(clocks, "429 in the middle of the matrix, Retry-After: 2, once", expected="right",
+    ]
+
+
+def against_clocks(title: str) -> list[Run]:
+    matrix = {"file": MATRIX_SHARD, "skip": 1}
+    changed = [fault("expired_link", times=1, **matrix),
+               fault("etag_changes", kind="resolve", **matrix)]
+    return [
+        Run(title, "429 in the middle of the matrix, Retry-After: 2, once", expected="right",
             faults=[fault("rate_limited", by="Retry-After", seconds=2, times=1, kind="blob", **matrix)]),
-        Run(clocks, "429, RateLimit t=300, always: a second more than is waited for", expected=5,
+        Run(title, "429, RateLimit t=300, always: a second more than is waited for", expected=5,
             faults=[fault("rate_limited", seconds=300)]),
-        Run(clocks, "503 with Retry-After: 3600 from the CDN", expected=5,
+        Run(title, "503 with Retry-After: 3600 from the CDN", expected=5,
             faults=[fault("error_503", retry_after=3600, kind="blob")]),
-        Run(clocks, "500 bytes/s, once", where="the matrix", expected="right", seconds=65,
+        Run(title, "500 bytes/s, once", where="the matrix", expected="right", seconds=65,
             faults=[fault("trickle", bytes_per_second=500, times=1, **matrix)]),
-        Run(clocks, "100 bytes/s, always", where="the matrix", expected=5, seconds=6 * 61,
+        Run(title, "100 bytes/s, always", where="the matrix", expected=5, seconds=6 * 61,
             faults=[fault("trickle", bytes_per_second=100, after=0, **matrix)]),
-        Run(clocks, "another X-Linked-Etag when an expired link is renewed", where="the matrix",
+        Run(title, "another X-Linked-Etag when an expired link is renewed", where="the matrix",
             expected=5, faults=changed),
     ]
 
@@ -165,4 +174,5 @@ LEFT_OUT = {FAULTS["trickle"].words}
 def all_runs() -> list[Run]:
     shared = [run for title, cases in CASES.items() for case in cases if case.words not in LEFT_OUT
               for run in runs_of(title, case)]
-    return shared + runs_of_the_program()
+    return [*shared, *with_caches("The caches"), *by_other_ways("Mirrors, proxies, addresses, inspect"),
+            *against_clocks("Clocks")]
