@@ -80,7 +80,8 @@ UNKNOWABLE = {("one bit wrong at `offset` of the body", "the matrix")}
 
 @dataclasses.dataclass
 class Result:
-    """What came of a run. `got` is right, wrong or refused."""
+    """What came of a run. `got` is right, wrong, refused, or in part (a listing that lacks tensors, with a
+    warning)."""
 
     run: Run
     code: int = 0
@@ -279,7 +280,7 @@ class Trial:
         if result.seconds > self._patience():
             self._problem(f"took {result.seconds:.0f} s, more than {self._patience():.0f}")
         if result.code == 0:
-            result.got = "right" if self._is_right() else "wrong"
+            result.got = self._got()
             if others:
                 self._problem(f"standard error beside warnings: {others}")
         else:
@@ -298,10 +299,14 @@ class Trial:
         if run.expected is not None and run.expected not in (result.got, result.code):
             self._problem(f"{result.got} ({result.code}), not {run.expected}")
 
-    def _is_right(self) -> bool:
-        if self.run.command == "inspect":
-            return listing_of(self.output) == self.model.listing
-        return data_of(self.out) == self.model.data
+    def _got(self) -> str:
+        if self.run.command != "inspect":
+            return "right" if data_of(self.out) == self.model.data else "wrong"
+        listing, whole = listing_of(self.output), self.model.listing
+        if listing == whole:
+            return "right"
+        in_part = {**listing, "tensors": whole["tensors"]} == whole and WARNING in self.errors
+        return "in part" if in_part else "wrong"
 
     def _judge_log(self, log: dict[str, Any]) -> None:
         entries = log["requests"]
@@ -384,7 +389,8 @@ def compare(result: Result, real: str) -> None:
 
 def row(result: Result, real: str) -> str:
     run = result.run
-    got = {"right": "the right bytes", "wrong": "**other bytes, no error**"}.get(result.got, "refused")
+    got = {"right": "the right bytes", "wrong": "**other bytes, no error**",
+           "in part": "lists a part, and says so"}.get(result.got, result.got)
     if result.fell_back:
         got = "fell back to the cache" if result.got == "right" else f"fell back, {got}"
     where = f" ({run.where})" if run.where else ""
