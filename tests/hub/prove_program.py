@@ -80,8 +80,8 @@ UNKNOWABLE = {("one bit wrong at `offset` of the body", "the matrix")}
 
 @dataclasses.dataclass
 class Result:
-    """What came of a run. `got` is right, wrong, refused, or in part (a listing that lacks tensors, with a
-    warning)."""
+    """What came of a run. `got` is right, wrong, refused, or in part (a listing that lacks tensors, with
+    a warning)."""
 
     run: Run
     code: int = 0
@@ -244,7 +244,7 @@ class Trial:
                                        cwd=self.place / "cwd")
             while process.poll() is None:
                 self._judge_command_line(process.pid)
-                if time.monotonic() - start > self._patience() + 5:
+                if time.monotonic() - start > self._patience() + 60:
                     process.kill()
                 time.sleep(0.05)
         self.result.seconds = time.monotonic() - start
@@ -393,8 +393,11 @@ def row(result: Result, real: str) -> str:
            "in part": "lists a part, and says so"}.get(result.got, result.got)
     if result.fell_back:
         got = "fell back to the cache" if result.got == "right" else f"fell back, {got}"
+    if result.problems:
+        got += f"; **{', '.join(result.problems)}**"
     where = f" ({run.where})" if run.where else ""
-    return f"| {run.words}{where} | {real} | {got} | {result.code} | {result.words} | {result.requests} |"
+    cells = [run.words + where, real, got, str(result.code), result.words, result.requests]
+    return f"| {' | '.join(cells)} |"
 
 
 def document(results: list[Result], real: dict[str, str], version: str) -> str:
@@ -406,7 +409,8 @@ def document(results: list[Result], real: dict[str, str], version: str) -> str:
         "6.4 MB is in the first. In parentheses: where the fault is, or which cache has the model.",
         "",
         "The script has checked of every run what stands at its top: the bytes are right or there are "
-        "none and one line says why, in time; no token anywhere but at the endpoint. Time-outs were "
+        "none and one line says why, in time; no token anywhere but at the endpoint. What is not so stands "
+        "in bold. Time-outs were "
         "1 s. The hosts and ports of the addresses are replaced by names. `found` stands for the requests "
         f"that find the commit, the config and the index: {FINDING}. Several connections ask at once, "
         "so that numbers of requests, and which of two failures is told, differ a little between runs.",
