@@ -7,9 +7,13 @@ namespace gamma_extract {
 int exit_code(Fault fault) {
   if (fault <= Fault::libtorch_unavailable) return 2;
   if (fault >= Fault::self_check_failed && fault <= Fault::verification_failed) return 1;
-  if (fault >= Fault::endpoint_invalid) return 5;
+  if (is_of_the_network(fault)) return 5;
   if (fault >= Fault::output_unwritable) return 4;
   return 3;
+}
+
+bool is_of_the_network(Fault fault) {
+  return fault >= Fault::endpoint_invalid;
 }
 
 std::string system_message(int error_number) {

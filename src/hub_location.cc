@@ -40,7 +40,7 @@ bool may_fall_back(Fault fault) {
     case Fault::token_refused:
       return true;
     default:
-      return fault > Fault::endpoint_invalid;
+      return is_of_the_network(fault);
   }
 }
 

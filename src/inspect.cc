@@ -88,6 +88,7 @@ class Inspector {
     }
     choice_ = std::move(choice);
   } catch (const Error& error) {
+    if (is_of_the_network(error.fault())) throw;
     inspection_.problem = error;
   }
 
@@ -106,6 +107,8 @@ class Inspector {
       warn_of_differences(inspection_.shards.back(), expected);
       if (choice != nullptr) take(*choice, *shard);
     } catch (const Error& error) {
+      // The network is no fault of the shard, and would be none of the next.
+      if (is_of_the_network(error.fault())) throw;
       inspection_.shards.push_back({.name = name, .read = false, .tensors = {}});
       if (choice != nullptr) {
         inspection_.problem = error;

@@ -1,5 +1,6 @@
 #include "fetch_cache.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -200,7 +201,7 @@ TEST_F(FetchCacheTest, RefIsTheLastThatWasNamed) {
 TEST_F(FetchCacheTest, DamagedRefCountsAsNone) {
   for (const std::string& text :
        {std::string(), commit.substr(1), commit + commit, commit + " ", "../../" + commit,
-        "X" + commit.substr(1), std::string(5000, 'a')}) {
+        fmt::format("X{}", commit.substr(1)), std::string(5000, 'a')}) {
     write_file(repo() / "refs" / "main", text);
     EXPECT_FALSE(cache_.ref("main")) << text;
   }

@@ -437,6 +437,12 @@ TEST_F(HubEndToEndTest, InspectReadsHeadersAlone) {
   EXPECT_EQ(kept_matrix(), "");
 }
 
+TEST_F(HubEndToEndTest, InspectEndsWhereTheNetworkDoes) {
+  hub().set_faults({{{"fault", "range_ignored"}, {"file", "model-00002*"}}});
+  expect_refused(testing::run_program({"inspect", "Org/Model"}, in_child()), 5,
+                 {"model-00002-of-00003.safetensors", "does not give ranges"});
+}
+
 // What must not be told.
 
 class HubTokenEndToEndTest : public HubEndToEndTest {

@@ -139,6 +139,9 @@ enum class Fault : std::uint8_t {
 /// The exit code that goes with a fault: 1 to 5, as the README's table says.
 int exit_code(Fault fault);
 
+/// Whether it lies between here and the Hub (5), and not with the model.
+bool is_of_the_network(Fault fault);
+
 /// One broken rule. The text is `WHAT: WHY; REMEDY`, one line, with names as they stand in the
 /// file (the printer escapes control characters), actual and expected values, and what to do.
 class Error : public std::runtime_error {

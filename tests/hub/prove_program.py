@@ -58,10 +58,8 @@ SLACK = 25  # for a machine with more to do
 NO_CHECK = ("the real client does not look at Content-Range, and has the whole file's size besides; "
             "here another place than the one asked for may be other bytes, which nothing would show")
 PLAIN = "encodings are refused, since with one a range is no range of the file"
-LOOP = "an address that redirects to itself is a loop the first time"
 EXCEPTIONS = {
     "gated, model_info": "that a model exists is public; its files, which the program needs, are not",
-    "302 to itself, 5 times": LOOP,
     "200 with the whole file, on resuming":
         "it would be read from its beginning, 4 GB for the sake of one matrix",
     **{f"{FAULTS[name].words}, on resuming": NO_CHECK
