@@ -78,6 +78,8 @@ void Checkpoint::read_config() {
     const auto text = files_->find_text(config_name, max_json_bytes, Fault::config_invalid);
     if (text) config_ = parse_config(*text, files_->path_of(config_name).string());
   } catch (const Error& error) {
+    // What the network withholds is not known to be missing or wrong.
+    if (is_of_the_network(error.fault())) throw;
     config_error_ = error;
   }
 }

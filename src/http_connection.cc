@@ -1,10 +1,12 @@
 #include "http_connection.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <exception>
 #include <new>
 #include <utility>
@@ -227,7 +229,8 @@ class HttpConnection::Exchange {
     const auto rate = static_cast<double>(received_ - window_received_) / seconds;
     window_begin_ = now;
     window_received_ = received_;
-    silence_ = "next to nothing came";
+    silence_ = fmt::format("less than {} bytes a second came for {} s",
+                           request_.stall_bytes_per_second, std::lround(seconds));
     return rate < static_cast<double>(request_.stall_bytes_per_second);
   }
 

@@ -99,7 +99,7 @@ void require_identity(const HttpHead& head, const std::string& what) {
   if (encoding == "identity") return;
   fail(Fault::encoding_not_identity,
        "{}: the server sends it compressed ({}), though nobody asked for that; a proxy or a mirror "
-       "on the way is at fault",
+       "on the way does that: use another (HF_ENDPOINT)",
        what, encoding);
 }
 
@@ -427,10 +427,12 @@ void HubClient::State::persist(const Question& question, Retries retries,
     const bool too_long = failed->asked && *failed->asked > longest_wait;
     if (retries == Retries::none || too_long || !wait) {
       const std::string tries = number == 1 ? "" : fmt::format(", {} times", number);
-      const std::string until =
-          too_long ? fmt::format(", and asks to wait {} s", failed->asked->count()) : "";
-      fail(failed->fault, "{}: {}{}{}; {}", question.who.what, failed->why, tries, until,
-           failed->remedy);
+      const std::string remedy =
+          too_long ? fmt::format("it asks to wait {} s: run again after {:%H:%M}",
+                                 failed->asked->count(),
+                                 fmt::localtime(std::time(nullptr) + failed->asked->count() + 60))
+                   : failed->remedy;
+      fail(failed->fault, "{}: {}{}; {}", question.who.what, failed->why, tries, remedy);
     }
     wait_for_next(question, *failed, number, *wait);
   }
@@ -439,7 +441,7 @@ void HubClient::State::persist(const Question& question, Retries retries,
 void HubClient::State::wait_for_next(const Question& question, const Failure& failure,
                                      std::size_t number, std::chrono::seconds time) {
   if (failure.asked) {
-    hold(*failure.asked, failure.why);
+    hold(*failure.asked, fmt::format("{}: {}", question.who.what, failure.why));
     return;  // the next try waits for it, and so do all others
   }
   observer_.progress.note.set(
@@ -651,10 +653,19 @@ class HubClient::State::RangeReading {
       const HttpHead& head = answer.outcome.head;
       if (head.status == 206) return ended_early(answer);
       // A signed link that has expired; once without a byte between is enough.
-      if (head.status != 403 || reached_ == renewed_at_) throw refusal(head, asked.who);
+      if (head.status != 403) throw refusal(head, asked.who);
+      if (reached_ == renewed_at_) fail_refused_link(asked, link);
       renewed_at_ = reached_;
       state_.forget_link(commit_, file_.name, link.url);
     }
+  }
+
+  [[noreturn]] static void fail_refused_link(const Question& asked, const Link& link) {
+    fail(Fault::hub_refused,
+         "{}: {} refuses (403) a link that the Hub has just made; check this machine's clock and "
+         "the "
+         "proxy, or try again later",
+         asked.who.what, link.url.host());
   }
 
   [[nodiscard]] Failure ended_early(const Answer& answer) const {
@@ -665,9 +676,8 @@ class HubClient::State::RangeReading {
   }
 
   bool has_progressed() {
-    if (reached_ - marked_ < progress_bytes) return false;
-    marked_ = reached_;
-    return true;
+    // Of each try by itself: a server that trickles would add up.
+    return reached_ - std::exchange(marked_, reached_) >= progress_bytes;
   }
 
   Question question(const Link& link) {
@@ -681,7 +691,7 @@ class HubClient::State::RangeReading {
       if (bytes.size() > end_ - reached_) {
         fail(Fault::range_not_honoured,
              "{}: the server sends more bytes than were asked for; a proxy or a mirror on the way "
-             "is at fault",
+             "does that: use another (HF_ENDPOINT)",
              what);
       }
       sink_(reached_, bytes);
@@ -704,7 +714,8 @@ class HubClient::State::RangeReading {
     const auto length = number(head.field("content-length"));
     if (length && *length != end_ - reached_) {
       fail(Fault::range_not_honoured, "{}: asked for {} bytes, the server announces {}; {}", what,
-           end_ - reached_, *length, "a proxy or a mirror on the way is at fault");
+           end_ - reached_, *length,
+           "a proxy or a mirror on the way does that: use another (HF_ENDPOINT)");
     }
     return Body::take;
   }
@@ -713,7 +724,7 @@ class HubClient::State::RangeReading {
   const std::string& commit_;
   const HubFile& file_;
   std::uint64_t reached_;
-  std::uint64_t marked_;  // where the tries began to count
+  std::uint64_t marked_;  // where the last try ended
   std::optional<std::uint64_t> renewed_at_;
   const std::uint64_t end_;
   const ByteSink& sink_;

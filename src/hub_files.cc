@@ -86,7 +86,7 @@ std::optional<std::string> HubFiles::find_text(const std::string& name, std::uin
   if (is_here(name)) return read_text(snapshot_ / name, limit, too_large);
   if (auto entry = hub_->cache->text(hub_->commit, name)) return std::move(entry->bytes);
   if (is_absent(name)) return std::nullopt;
-  auto fetched = hub_->client->read_text(hub_->commit, name, limit);
+  auto fetched = fetch_text(name, limit, too_large);
   if (!fetched) {
     hub_->cache->save_absent(hub_->commit, name);
     return std::nullopt;
@@ -98,6 +98,17 @@ std::optional<std::string> HubFiles::find_text(const std::string& name, std::uin
         {.bytes = fetched->text, .etag = fetched->etag, .file_bytes = fetched->text.size()});
   }
   return std::move(fetched->text);
+}
+
+std::optional<HubText> HubFiles::fetch_text(const std::string& name, std::uint64_t limit,
+                                            Fault too_large) const {
+  try {
+    return hub_->client->read_text(hub_->commit, name, limit);
+  } catch (const Error& error) {
+    // That is the file's fault, wherever it is.
+    if (error.fault() != Fault::hub_answer_too_large) throw;
+    throw Error(too_large, error.what());
+  }
 }
 
 std::unique_ptr<const Source> HubFiles::find(const std::string& name) const {

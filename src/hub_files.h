@@ -39,6 +39,8 @@ class HubFiles final : public CheckpointFiles {
  private:
   [[nodiscard]] bool is_here(const std::string& name) const;
   [[nodiscard]] bool is_absent(const std::string& name) const;
+  [[nodiscard]] std::optional<HubText> fetch_text(const std::string& name, std::uint64_t limit,
+                                                  Fault too_large) const;
   [[nodiscard]] std::string fetch_header(const HubFile& file) const;
 
   std::shared_ptr<HubAccess> hub_;

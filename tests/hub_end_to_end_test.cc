@@ -403,6 +403,18 @@ TEST_F(HubEndToEndTest, WhatTheHubSaysOfAModel) {
   expect_nothing_written();
 }
 
+TEST_F(HubEndToEndTest, AConfigThatCannotBeHadIsNotDoneWithout) {
+  hub().set_faults(
+      {{{"fault", "status"}, {"status", 418}, {"file", "config.json"}, {"kind", "cache"}}});
+  expect_refused(run({"--tensor", "model.embed_tokens.weight"}), 5,
+                 {"Org/Model/config.json", "418"});
+}
+
+TEST_F(HubEndToEndTest, AConfigThatIsTooLargeIsTheModelsFault) {
+  hub().set_faults({{{"fault", "huge_file"}, {"file", "config.json"}}});
+  expect_refused(run(), 3, {"Org/Model/config.json", "64000000"});
+}
+
 TEST_F(HubEndToEndTest, AModelOfPickles) {
   write_file(*this / "tree/Org/Pickles/main/config.json", "{}");
   write_file(*this / "tree/Org/Pickles/main/pytorch_model.bin", "pickle");

@@ -219,6 +219,12 @@ TEST_F(HubRangesTest, AServerThatStallsIsLeft) {
   EXPECT_EQ(waits(), (Seconds{1, 2, 4, 8, 8}));
 }
 
+TEST_F(HubRangesTest, AFewBytesDoNotAddUpToProgress) {
+  hub.set_faults({{{"fault", "body_cut"}, {"after", 30'000}}});
+  EXPECT_EQ(read(*client()).fault, Fault::network_interrupted);
+  EXPECT_EQ(ranges().size(), 6);
+}
+
 TEST_F(HubRangesTest, AServerThatTricklesIsLeft) {
   HubSettings short_settings = settings();
   short_settings.stall_time = short_time;

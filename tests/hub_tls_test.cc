@@ -131,9 +131,12 @@ TEST_F(HubTlsTest, ATokenDoesNotFollowToPlainHttp) {
   HubSettings tls = tls_settings();
   tls.certificate_file = certificate.file;
   EXPECT_EQ(text(*client_with(tls)).fault, Fault::redirect_invalid);
-  ASSERT_EQ(requests().size(), 2);
-  EXPECT_EQ(requests().at(0).at("authorization"), "Bearer hf_secret");
-  EXPECT_EQ(requests().at(1).at("authorization"), nullptr);
+  const auto asked = requests();
+  ASSERT_GE(asked.size(), 2);
+  EXPECT_EQ(asked.at(0).at("authorization"), "Bearer hf_secret");
+  for (std::size_t i = 1; i < asked.size(); ++i) {
+    EXPECT_EQ(asked.at(i).at("authorization"), nullptr);
+  }
 }
 
 }  // namespace
