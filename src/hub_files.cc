@@ -23,7 +23,7 @@ constexpr std::string_view single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
 
 // 97 of 100 headers are shorter.
-constexpr std::uint64_t guessed_header_bytes = 100 * 1024;
+constexpr std::uint64_t guessed_header_bytes = 100UL * 1024;
 constexpr std::uint64_t length_bytes = 8;
 
 bool is_found(const fs::path& path) {

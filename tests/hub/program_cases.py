@@ -154,8 +154,8 @@ def against_clocks(title: str) -> list[Run]:
     return [
         Run(title, "429 in the middle of the matrix, Retry-After: 2, once", expected="right",
             faults=[fault("rate_limited", by="Retry-After", seconds=2, times=1, kind="blob", **matrix)]),
-        Run(title, "429, RateLimit t=300, always: a second more than is waited for", expected=5,
-            faults=[fault("rate_limited", seconds=300)]),
+        Run(title, "429, RateLimit t=301, always: a second more than is waited for", expected=5,
+            faults=[fault("rate_limited", seconds=301)]),
         Run(title, "503 with Retry-After: 3600 from the CDN", expected=5,
             faults=[fault("error_503", retry_after=3600, kind="blob")]),
         Run(title, "500 bytes/s, once", where="the matrix", expected="right", seconds=65,
