@@ -19,18 +19,19 @@ constexpr std::size_t fewest_pieces = 2;
 }  // namespace
 
 Download::Download(const HubAccess& hub, const HubFile& file, PieceStore& store)
-    : hub_(hub), file_(file), store_(store) {
+    : hub_(hub),
+      file_(file),
+      store_(store),
+      wanted_(std::clamp<std::size_t>(store.size(), 1, hub.connections)) {
   for (const std::size_t piece : store.claimed()) claimed_.push_back(piece);
   for (const std::size_t piece : store.missing()) {
     missing_.insert(piece);
     hub.observer.progress.to_fetch += bytes_of(piece);
   }
 
-  const std::size_t wanted =
-      std::min<std::size_t>(hub.connections, std::max<std::size_t>(store.size(), 1));
-  threads_.reserve(wanted);
+  threads_.reserve(wanted_);
   try {
-    while (threads_.size() < wanted) threads_.push_back(quiet_thread([this] { work(); }));
+    while (threads_.size() < wanted_) threads_.push_back(quiet_thread([this] { work(); }));
   } catch (const std::system_error&) {
     if (threads_.empty()) throw;  // else fewer do
   }
@@ -76,7 +77,7 @@ std::optional<std::size_t> Download::take_claimed() {
 std::optional<Download::Span> Download::take_missing() {
   const std::lock_guard lock(mutex_);
   if (missing_.empty()) return std::nullopt;
-  const std::size_t share = missing_.size() / (2 * threads_.capacity());
+  const std::size_t share = missing_.size() / (2 * wanted_);
   const std::size_t most = std::clamp(share, fewest_pieces, most_pieces);
   Span span{.first = *missing_.begin(), .count = 0};
   while (span.count < most && missing_.erase(span.first + span.count) == 1) ++span.count;

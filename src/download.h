@@ -57,6 +57,7 @@ class Download {
   const HubAccess& hub_;
   const HubFile& file_;
   PieceStore& store_;
+  const std::size_t wanted_;  // threads; fewer where no more can be had
   StopFlag cancelled_;
   mutable std::mutex mutex_;  // of the three below
   std::deque<std::size_t> claimed_;

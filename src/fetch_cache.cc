@@ -19,7 +19,9 @@
 #include "gamma_extract/hash.h"
 #include "gamma_extract/source.h"
 #include "model_cache.h"
+#include "not_kept.h"
 #include "repo_id.h"
+#include "url.h"
 
 namespace gamma_extract {
 namespace {
@@ -37,22 +39,11 @@ constexpr std::string_view text_kind = "text";
 constexpr std::string_view header_kind = "header";
 constexpr std::string_view absent_kind = "absent";
 
-bool is_plain(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         (letter >= '0' && letter <= '9') || letter == '_' || letter == '-' || letter == '.';
-}
-
 /// A name for what a stranger calls `text`. No two texts have the same one: a percent sign stands
 /// only before what it encodes, and before a sha256.
 std::string name_for(std::string_view text) {
-  std::string name;
-  for (const char letter : text) {
-    if (is_plain(letter) && (letter != '.' || !name.empty())) {
-      name += letter;
-    } else {
-      name += fmt::format("%{:02X}", static_cast<unsigned char>(letter));
-    }
-  }
+  std::string name = percent_encoded(text, "_-.");
+  if (name.starts_with('.')) name.replace(0, 1, "%2E");
   if (!name.empty() && name.size() <= max_name) return name;
   return "%sha256-" + sha256_hex(std::as_bytes(std::span(text)));
 }
@@ -117,12 +108,6 @@ constexpr std::string_view tag =
 int write_tag(const fs::path& root) {
   const fs::path path = root / "CACHEDIR.TAG";
   return ::access(path.c_str(), F_OK) == 0 ? 0 : replace(path, tag, "");
-}
-
-std::string_view remedy(int error) {
-  return error == ENOSPC || error == EDQUOT
-             ? "free some space there, or set GAMMA_EXTRACT_CACHE to a directory that has it"
-             : "set GAMMA_EXTRACT_CACHE to a directory that you may write to";
 }
 
 }  // namespace
@@ -242,9 +227,7 @@ void FetchCache::write(const fs::path& path, std::string_view first, std::string
         "keeping it; set GAMMA_EXTRACT_CACHE to a directory");
     return;
   }
-  observer_.warn(fmt::format(
-      "{}: what is fetched cannot be kept there: {}; the run goes on without keeping it; {}",
-      root_.string(), system_message(error), remedy(error)));
+  observer_.warn(not_kept(root_, error));
 }
 
 }  // namespace gamma_extract

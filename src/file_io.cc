@@ -13,12 +13,16 @@ constexpr std::size_t max_bytes = 1U << 30U;
 
 }  // namespace
 
-int read_all(int descriptor, std::uint64_t offset, std::span<std::byte> bytes) noexcept {
+int read_all(int descriptor, std::uint64_t offset, std::span<std::byte> bytes,
+             std::uint64_t* reached) noexcept {
   while (!bytes.empty()) {
     const ssize_t count = ::pread(descriptor, bytes.data(), std::min(bytes.size(), max_bytes),
                                   static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return count < 0 ? errno : ENODATA;
+    if (count <= 0) {
+      if (reached != nullptr) *reached = offset;
+      return count < 0 ? errno : ENODATA;
+    }
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <span>
 #include <string_view>
 
 #include "gamma_extract/error.h"
@@ -97,6 +98,10 @@ class HeaderText {
   bool in_space_ = false;
   std::size_t word_ = 0;  // characters of the number or word so far
 };
+
+/// The first bytes of a file: the length of its header, little-endian.
+inline constexpr std::size_t length_bytes = 8;
+std::uint64_t header_length(std::span<const std::byte, length_bytes> bytes) noexcept;
 
 /// parse_header() for a text of `header_bytes` bytes that comes in blocks.
 Header parse_blocks(const HeaderText::NextBlock& next_block, std::uint64_t header_bytes,

@@ -12,6 +12,7 @@
 #include "file_type.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/safetensors.h"
+#include "header_text.h"
 #include "remote_source.h"
 
 namespace gamma_extract {
@@ -24,7 +25,6 @@ constexpr const char* index_name = "model.safetensors.index.json";
 
 // 97 of 100 headers are shorter.
 constexpr std::uint64_t guessed_header_bytes = 100UL * 1024;
-constexpr std::uint64_t length_bytes = 8;
 
 bool is_found(const fs::path& path) {
   std::error_code ignored;
@@ -34,11 +34,10 @@ bool is_found(const fs::path& path) {
 /// Bytes from the beginning of the file to the end of its header, or nothing where the first 8
 /// bytes are no length that a header may have.
 std::optional<std::uint64_t> header_end(std::string_view beginning, std::uint64_t file_bytes) {
+  using safetensors::length_bytes;
   if (beginning.size() < length_bytes) return std::nullopt;
-  std::uint64_t length = 0;
-  for (std::size_t i = 0; i < length_bytes; ++i) {
-    length |= std::uint64_t{static_cast<unsigned char>(beginning[i])} << (8 * i);
-  }
+  const std::uint64_t length =
+      safetensors::header_length(std::as_bytes(std::span(beginning)).first<length_bytes>());
   if (length > safetensors::max_header_bytes || length > file_bytes - length_bytes) {
     return std::nullopt;
   }

@@ -4,31 +4,19 @@
 #include <cerrno>
 #include <chrono>
 #include <stdexcept>
-#include <string_view>
 
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
+#include "not_kept.h"
 
 namespace gamma_extract {
 namespace {
 
 constexpr std::chrono::milliseconds look_again{50};
 
-std::string_view remedy(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return "free some space there, or set GAMMA_EXTRACT_CACHE to a directory that has it";
-    case EFBIG:
-      return "raise the limit with `ulimit -f`";
-    default:
-      return "set GAMMA_EXTRACT_CACHE to a directory that you may write to";
-  }
-}
-
 }  // namespace
 
-PieceStore::PieceStore(const RemoteRange& range, Places places, Observer observer)
+PieceStore::PieceStore(const RemoteRange& range, PiecePlaces places, Observer observer)
     : range_(range),
       places_(std::move(places)),
       observer_(std::move(observer)),
@@ -57,18 +45,10 @@ std::pair<std::uint64_t, std::uint64_t> PieceStore::piece(std::size_t index) con
   return {begin, begin + bytes_of(index)};
 }
 
-std::vector<std::size_t> PieceStore::claimed() const {
+std::vector<std::size_t> PieceStore::pieces_that_are(State state) const {
   std::vector<std::size_t> pieces;
   for (std::size_t i = 0; i < size(); ++i) {
-    if (states_[i] == State::claimed) pieces.push_back(i);
-  }
-  return pieces;
-}
-
-std::vector<std::size_t> PieceStore::missing() const {
-  std::vector<std::size_t> pieces;
-  for (std::size_t i = 0; i < size(); ++i) {
-    if (states_[i] == State::missing) pieces.push_back(i);
+    if (states_[i] == state) pieces.push_back(i);
   }
   return pieces;
 }
@@ -163,9 +143,7 @@ void PieceStore::stop_keeping(int error) {
     const std::lock_guard lock(mutex_);
     kept_->unlock();
   }
-  observer_.warn(fmt::format(
-      "{}: what is fetched cannot be kept there: {}; the run goes on without keeping it; {}",
-      kept_->data_path().string(), system_message(error), remedy(error)));
+  observer_.warn(not_kept(kept_->data_path(), error));
 }
 
 SpillFile& PieceStore::spill() {

@@ -46,14 +46,12 @@ struct PiecePlaces {
 /// Safe to use from several threads; but what is written of one piece comes from one at a time.
 class PieceStore {
  public:
-  using Places = PiecePlaces;
-
   /// Opens or creates the entry of `range` in the cache. While another run fills it, waits, which
   /// is told after some seconds (a process that opens an entry twice waits for itself). Where the
   /// cache cannot be written, warns and goes on without.
   /// Throws Stopped; and where pieces will have to lie elsewhere and no directory has room for
   /// them, what SpillFile throws.
-  PieceStore(const RemoteRange& range, Places places, Observer observer);
+  PieceStore(const RemoteRange& range, PiecePlaces places, Observer observer);
 
   /// How many pieces there are.
   [[nodiscard]] std::size_t size() const noexcept { return states_.size(); }
@@ -61,9 +59,9 @@ class PieceStore {
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> piece(std::size_t index) const;
 
   /// Pieces that an earlier run has kept, and that `verify` has not yet looked at.
-  [[nodiscard]] std::vector<std::size_t> claimed() const;
+  [[nodiscard]] std::vector<std::size_t> claimed() const { return pieces_that_are(State::claimed); }
   /// Pieces to be fetched: neither claimed nor whole.
-  [[nodiscard]] std::vector<std::size_t> missing() const;
+  [[nodiscard]] std::vector<std::size_t> missing() const { return pieces_that_are(State::missing); }
   [[nodiscard]] bool is_whole(std::size_t index) const;
 
   /// Reads a claimed piece and compares its XXH3. True: it is whole now. False: it is missing now.
@@ -90,6 +88,8 @@ class PieceStore {
   enum class State : std::uint8_t { missing, claimed, kept, spilled };
   static bool is_here(State state) { return state == State::kept || state == State::spilled; }
 
+  [[nodiscard]] std::vector<std::size_t> pieces_that_are(State state) const;
+
   struct Part {
     std::size_t piece = 0;
     std::uint64_t offset = 0;  // within the piece
@@ -105,7 +105,7 @@ class PieceStore {
   bool change(std::size_t index, State from, State to);
 
   RemoteRange range_;
-  Places places_;
+  PiecePlaces places_;
   Observer observer_;
   std::vector<std::atomic<State>> states_;
   std::atomic<std::size_t> missing_{0};

@@ -31,7 +31,6 @@ const DtypeInfo& info(Dtype dtype) {
   return dtypes.at(static_cast<std::size_t>(dtype));
 }
 
-constexpr std::uint64_t length_bytes = 8;
 constexpr std::uint64_t block_bytes = 1U << 18U;
 constexpr std::string_view git_lfs_start = "version https://git-lfs";
 
@@ -51,14 +50,20 @@ std::uint64_t read_length(const Source& source) {
          "{}: it has {} bytes, fewer than the {} of a header's length; download it again",
          source.path().string(), source.size(), length_bytes);
   }
-  std::array<std::uint8_t, length_bytes> bytes{};
-  source.read_at(0, std::as_writable_bytes(std::span(bytes)));
-  std::uint64_t length = 0;
-  for (std::size_t i = 0; i < length_bytes; ++i) length |= std::uint64_t{bytes.at(i)} << (8 * i);
-  return length;
+  std::array<std::byte, length_bytes> bytes{};
+  source.read_at(0, bytes);
+  return header_length(bytes);
 }
 
 }  // namespace
+
+std::uint64_t header_length(std::span<const std::byte, length_bytes> bytes) noexcept {
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < length_bytes; ++i) {
+    length |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+  }
+  return length;
+}
 
 std::string_view name(Dtype dtype) {
   return info(dtype).name;

@@ -9,13 +9,11 @@
 #include <system_error>
 #include <utility>
 
+#include "file_io.h"
 #include "gamma_extract/error.h"
 
 namespace gamma_extract {
 namespace {
-
-// One pread returns at most 0x7ffff000 bytes on Linux; ask for less.
-constexpr std::size_t max_read = 1U << 30U;
 
 [[noreturn]] void fail_to_open(const std::filesystem::path& path, int error_number) {
   if (error_number != ENOENT && error_number != ENOTDIR) {
@@ -81,23 +79,17 @@ FileSource::Identity FileSource::Identity::of(const struct stat& status) {
 }
 
 void FileSource::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pread(descriptor_.get(), bytes.data(), std::min(bytes.size(), max_read),
-                                  static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      fail(Fault::file_unreadable, "{}: cannot read byte {}: {}; check the disk", path_.string(),
-           offset, system_message(errno));
-    }
-    if (count == 0) {
-      fail(Fault::file_truncated,
-           "{}: it ends at byte {} though it had {} bytes when it was opened; "
-           "do not change the file while it is read",
-           path_.string(), offset, size());
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-    offset += static_cast<std::uint64_t>(count);
+  std::uint64_t reached = offset;
+  const int error = read_all(descriptor_.get(), offset, bytes, &reached);
+  if (error == 0) return;
+  if (error == ENODATA) {
+    fail(Fault::file_truncated,
+         "{}: it ends at byte {} though it had {} bytes when it was opened; "
+         "do not change the file while it is read",
+         path_.string(), reached, size());
   }
+  fail(Fault::file_unreadable, "{}: cannot read byte {}: {}; check the disk", path_.string(),
+       reached, system_message(error));
 }
 
 void FileSource::require_unchanged() const {

@@ -23,10 +23,9 @@ std::string part(const Handle& url, CURLUPart which, unsigned flags = 0) {
   return text;
 }
 
-bool is_plain(char letter) {
+bool is_alphanumeric(char letter) {
   return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         (letter >= '0' && letter <= '9') ||
-         std::string_view("-_.~").find(letter) != std::string_view::npos;
+         (letter >= '0' && letter <= '9');
 }
 
 }  // namespace
@@ -60,10 +59,10 @@ std::optional<Url> Url::follow(const std::string& location) const {
   return parse(part(handle, CURLUPART_URL));
 }
 
-std::string percent_encoded(std::string_view text) {
+std::string percent_encoded(std::string_view text, std::string_view plain) {
   std::string result;
   for (const char letter : text) {
-    if (is_plain(letter)) {
+    if (is_alphanumeric(letter) || plain.find(letter) != std::string_view::npos) {
       result += letter;
     } else {
       result += fmt::format("%{:02X}", static_cast<unsigned char>(letter));

@@ -33,8 +33,8 @@ class Url {
   std::string shown_;
 };
 
-/// `text` as one segment of a path: all but letters, digits and `-_.~` as %2F.
-std::string percent_encoded(std::string_view text);
+/// `text` as one segment of a path: all but ASCII letters, digits and what is in `plain` as %2F.
+std::string percent_encoded(std::string_view text, std::string_view plain = "-_.~");
 
 /// A file's name as a path: each of its segments encoded.
 std::string percent_encoded_path(std::string_view name);

@@ -14,7 +14,7 @@
 #include "nobody.h"
 #include "small_disk.h"
 #include "temporary_directory.h"
-#include "watched.h"
+#include "watcher.h"
 
 namespace gamma_extract {
 namespace {
@@ -27,7 +27,7 @@ using testing::mount_small_disk;
 using testing::Nobody;
 using testing::read_file;
 using testing::TemporaryDirectory;
-using testing::Watched;
+using testing::Watcher;
 using testing::write_file;
 
 const std::string commit = "cdbee75f17c01a7cc42f958dc650907174af0554";
@@ -79,7 +79,7 @@ class FetchCacheTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
-  Watched watched_;
+  Watcher watched_;
   FetchCache cache_{root(), "Org/Name", watched_.observer()};
   // Another run's.
   FetchCache again_{root(), "Org/Name", watched_.observer()};

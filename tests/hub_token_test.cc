@@ -35,7 +35,8 @@ class HubTokenTest : public HubClientFixture {
   /// No secret is in any warning or note.
   ~HubTokenTest() override {
     Names words = notes();
-    words.insert(words.end(), watcher.warnings().begin(), watcher.warnings().end());
+    const std::vector<std::string> warnings = watcher.warnings();
+    words.insert(words.end(), warnings.begin(), warnings.end());
     for (const std::string& each : words) expect_no_secret(each);
   }
 

@@ -23,7 +23,7 @@
 #include "nobody.h"
 #include "small_disk.h"
 #include "temporary_directory.h"
-#include "watched.h"
+#include "watcher.h"
 
 namespace gamma_extract {
 namespace {
@@ -38,7 +38,7 @@ using testing::mount_small_disk;
 using testing::Nobody;
 using testing::read_file;
 using testing::TemporaryDirectory;
-using testing::Watched;
+using testing::Watcher;
 using testing::write_file;
 
 using Bytes = std::vector<std::byte>;
@@ -118,7 +118,7 @@ class PieceStoreTest : public ::testing::Test {
   }
 
   [[nodiscard]] std::unique_ptr<PieceStore> open_unique() {
-    return std::make_unique<PieceStore>(range, PieceStore::Places{.kept = base_, .spill = {spill_}},
+    return std::make_unique<PieceStore>(range, PiecePlaces{.kept = base_, .spill = {spill_}},
                                         watched_.observer());
   }
 
@@ -133,7 +133,7 @@ class PieceStoreTest : public ::testing::Test {
   const fs::path map_ = base_.string() + ".pieces";
   const fs::path data_ = base_.string() + ".data";
   const fs::path spill_ = directory_ / "spill";
-  Watched watched_;
+  Watcher watched_;
   const Pieces all_{0, 1, 2, 3, 4, 5, 6, 7};
 };
 
@@ -687,7 +687,7 @@ TEST_F(PieceStoreTest, FileLimitOfTheSpillIsAnErrorBeforeTheFirstByte) {
     ASSERT_NE(::signal(SIGXFSZ, SIG_IGN), SIG_ERR);
     const struct rlimit limit { piece_bytes, piece_bytes };
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-    const PieceStore::Places places{.kept = {}, .spill = {directory_ / "missing", spill_}};
+    const PiecePlaces places{.kept = {}, .spill = {directory_ / "missing", spill_}};
     EXPECT_FAULT(PieceStore(range, places, watched_.observer()), output_file_limit);
   });
 }

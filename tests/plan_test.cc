@@ -39,7 +39,7 @@ class PlanTest : public ::testing::Test {
     return {options_, watcher_->observer()};
   }
   /// Of the last plan.
-  [[nodiscard]] const std::vector<std::string>& warnings() const { return watcher_->warnings(); }
+  [[nodiscard]] std::vector<std::string> warnings() const { return watcher_->warnings(); }
 
   TemporaryDirectory directory_;
   ExtractOptions options_;

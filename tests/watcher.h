@@ -1,6 +1,7 @@
 #ifndef GAMMA_EXTRACT_TESTS_WATCHER_H_
 #define GAMMA_EXTRACT_TESTS_WATCHER_H_
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -13,17 +14,24 @@ namespace gamma_extract::testing {
 class Watcher {
  public:
   [[nodiscard]] const Observer& observer() const { return observer_; }
-  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    const std::lock_guard lock(mutex_);
+    return warnings_;
+  }
 
   StopFlag stop;
   Progress progress;
+  std::function<void()> on_warning = [] {};
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::string> warnings_;
   Observer observer_{.stop = stop, .progress = progress, .warn = [this](const std::string& text) {
-                       const std::lock_guard lock(mutex_);
-                       warnings_.push_back(text);
+                       {
+                         const std::lock_guard lock(mutex_);
+                         warnings_.push_back(text);
+                       }
+                       on_warning();
                      }};
 };
 
