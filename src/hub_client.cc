@@ -216,6 +216,8 @@ class HubClient::State {
     observer_.stop.check();
     if (question.cancelled != nullptr) question.cancelled->check();
   }
+  void take_text(Question& asked, std::string& text, std::uint64_t limit,
+                 std::string_view subject) const;
   static void require_commit(const Question& question, const Metadata& metadata,
                              const std::string& commit);
   Link link_of(const std::string& commit, const HubFile& file, const StopFlag& cancelled);
@@ -378,13 +380,12 @@ std::optional<Failure> HubClient::State::transport_failure(const Answer& answer,
       return Failure{
           .fault = Fault::network_timeout,
           .why = fmt::format("{} does not go on ({})", host, words),
-          .remedy = fmt::format("try again, or wait longer for it (HF_HUB_{}_TIMEOUT, in "
-                                "seconds)",
+          .remedy = fmt::format("try again, or wait longer for it (HF_HUB_{}_TIMEOUT, in seconds)",
                                 question.head_only ? "ETAG" : "DOWNLOAD")};
     case Transport::interrupted:
       return Failure{.fault = Fault::network_interrupted,
                      .why = fmt::format("the connection to {} broke off ({})", host, words),
-                     .remedy = "try again: what was fetched of the matrix is kept"};
+                     .remedy = "try again"};
     case Transport::certificate:
       fail(Fault::certificate_invalid,
            "{}: {} cannot prove who it is ({}); if your network has certificates of its own, name "
@@ -512,29 +513,37 @@ void HubClient::State::require_commit(const Question& question, const Metadata& 
                                : fmt::format("for \"{}\"", metadata.commit));
 }
 
+/// Has the body of a 200 appended to `text`, which is emptied before each try. `subject` begins
+/// what is said of one that is too large.
+void HubClient::State::take_text(Question& asked, std::string& text, std::uint64_t limit,
+                                 std::string_view subject) const {
+  asked.timeout = settings_.download_timeout;
+  const std::string what = asked.who.what;
+  const auto require_room = [=](std::uint64_t bytes) {
+    if (bytes <= limit) return;
+    fail(Fault::hub_answer_too_large,
+         "{}: {} more than the {} bytes that such a file may have; check the model", what, subject,
+         limit);
+  };
+  asked.head = [&text, what, require_room](const HttpHead& head) {
+    text.clear();
+    if (head.status != 200) return Body::skip;
+    require_identity(head, what);
+    require_room(number(head.field("content-length")).value_or(0));
+    return Body::take;
+  };
+  asked.body = [&text, require_room](std::span<const std::byte> bytes) {
+    require_room(text.size() + bytes.size());
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+}
+
 std::optional<HubText> HubClient::State::read_text(const std::string& commit,
                                                    const std::string& file, std::uint64_t limit) {
   Question asked = question(
       fmt::format("/{}/resolve/{}/{}", repo_, commit, percent_encoded_path(file)), commit, file);
-  asked.timeout = settings_.download_timeout;
   std::string text;
-  const auto require_room = [&](std::uint64_t bytes) {
-    if (bytes <= limit) return;
-    fail(Fault::hub_answer_too_large,
-         "{}: it has more than the {} bytes that such a file may have; check the model",
-         asked.who.what, limit);
-  };
-  asked.head = [&](const HttpHead& head) {
-    text.clear();
-    if (head.status != 200) return Body::skip;
-    require_identity(head, asked.who.what);
-    require_room(number(head.field("content-length")).value_or(0));
-    return Body::take;
-  };
-  asked.body = [&](std::span<const std::byte> bytes) {
-    require_room(text.size() + bytes.size());
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
+  take_text(asked, text, limit, "it has");
   std::optional<HubText> result;
   persist(asked, Retries::all, [&]() -> std::optional<Failure> {
     Answer answer = ask(asked);
@@ -590,22 +599,8 @@ std::optional<Link> HubClient::State::resolve(const std::string& commit, const s
 
 std::vector<std::string> HubClient::State::names(const std::string& commit) {
   Question asked = question(fmt::format("/api/models/{}/revision/{}", repo_, commit), commit, "");
-  asked.timeout = settings_.download_timeout;
   std::string text;
-  asked.head = [&](const HttpHead& head) {
-    text.clear();
-    if (head.status != 200) return Body::skip;
-    require_identity(head, asked.who.what);
-    return Body::take;
-  };
-  asked.body = [&](std::span<const std::byte> bytes) {
-    if (text.size() + bytes.size() > max_listing_bytes) {
-      fail(Fault::hub_answer_too_large,
-           "{}: the list of its files has more than {} bytes; check the model", repo_,
-           max_listing_bytes);
-    }
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
+  take_text(asked, text, max_listing_bytes, "the list of its files has");
   persist(asked, Retries::all, [&]() -> std::optional<Failure> {
     const Answer answer = ask(asked);
     if (auto failed = failure(answer, asked)) return failed;
@@ -629,50 +624,60 @@ class HubClient::State::RangeReading {
         marked_(begin),
         end_(end),
         sink_(sink),
-        cancelled_(cancelled) {}
+        cancelled_(cancelled),
+        asked_(state.question("/", commit, file.name)) {
+    asked_.timeout = state_.settings_.download_timeout;
+    asked_.cancelled = &cancelled_;
+    asked_.head = [this](const HttpHead& head) { return judge(head); };
+    asked_.body = [this](std::span<const std::byte> bytes) { take(bytes); };
+  }
+  RangeReading(const RangeReading&) = delete;
+  RangeReading& operator=(const RangeReading&) = delete;
+  ~RangeReading() = default;
 
   void run() {
     if (reached_ == end_) return;
-    Question named = state_.question("/", commit_, file_.name);
-    named.cancelled = &cancelled_;
     state_.persist(
-        named, Retries::all, [&] { return attempt(); }, [&] { return has_progressed(); });
+        asked_, Retries::all, [&] { return attempt(); }, [&] { return has_progressed(); });
   }
 
  private:
   std::optional<Failure> attempt() {
     while (true) {
       const Link link = state_.link_of(commit_, file_, cancelled_);
-      const Question asked = question(link);
-      const Answer answer = state_.ask(asked);
+      asked_.url = link.url;
+      asked_.fields = {fmt::format("Range: bytes={}-{}", reached_, end_ - 1)};
+      const Answer answer = state_.ask(asked_);
       if (reached_ == end_) return std::nullopt;  // however the answer ended
-      if (auto failed = state_.failure(answer, asked)) {
+      if (auto failed = state_.failure(answer, asked_)) {
         failed->why = fmt::format("at byte {}, {}", reached_, failed->why);
+        if (failed->fault == Fault::network_interrupted) failed->remedy = kept_remedy;
         return failed;
       }
       const HttpHead& head = answer.outcome.head;
       if (head.status == 206) return ended_early(answer);
       // A signed link that has expired; once without a byte between is enough.
-      if (head.status != 403) throw refusal(head, asked.who);
-      if (reached_ == renewed_at_) fail_refused_link(asked, link);
+      if (head.status != 403) throw refusal(head, asked_.who);
+      if (reached_ == renewed_at_) fail_refused_link(link);
       renewed_at_ = reached_;
       state_.forget_link(commit_, file_.name, link.url);
     }
   }
 
-  [[noreturn]] static void fail_refused_link(const Question& asked, const Link& link) {
+  [[noreturn]] void fail_refused_link(const Link& link) const {
     fail(Fault::hub_refused,
          "{}: {} refuses (403) a link that the Hub has just made; check this machine's clock and "
-         "the "
-         "proxy, or try again later",
-         asked.who.what, link.url.host());
+         "the proxy, or try again later",
+         asked_.who.what, link.url.host());
   }
+
+  static constexpr const char* kept_remedy = "try again: what was fetched of the matrix is kept";
 
   [[nodiscard]] Failure ended_early(const Answer& answer) const {
     return Failure{.fault = Fault::network_interrupted,
                    .why = fmt::format("{} ended its answer at byte {} of {}", answer.url.host(),
                                       reached_, end_),
-                   .remedy = "try again: what was fetched of the matrix is kept"};
+                   .remedy = kept_remedy};
   }
 
   bool has_progressed() {
@@ -680,27 +685,19 @@ class HubClient::State::RangeReading {
     return reached_ - std::exchange(marked_, reached_) >= progress_bytes;
   }
 
-  Question question(const Link& link) {
-    Question asked = state_.question("/", commit_, file_.name);
-    asked.url = link.url;
-    asked.timeout = state_.settings_.download_timeout;
-    asked.cancelled = &cancelled_;
-    asked.fields = {fmt::format("Range: bytes={}-{}", reached_, end_ - 1)};
-    asked.head = [this, what = asked.who.what](const HttpHead& head) { return judge(head, what); };
-    asked.body = [this, what = asked.who.what](std::span<const std::byte> bytes) {
-      if (bytes.size() > end_ - reached_) {
-        fail(Fault::range_not_honoured,
-             "{}: the server sends more bytes than were asked for; a proxy or a mirror on the way "
-             "does that: use another (HF_ENDPOINT)",
-             what);
-      }
-      sink_(reached_, bytes);
-      reached_ += bytes.size();
-    };
-    return asked;
+  void take(std::span<const std::byte> bytes) {
+    if (bytes.size() > end_ - reached_) {
+      fail(Fault::range_not_honoured,
+           "{}: the server sends more bytes than were asked for; a proxy or a mirror on the way "
+           "does that: use another (HF_ENDPOINT)",
+           asked_.who.what);
+    }
+    sink_(reached_, bytes);
+    reached_ += bytes.size();
   }
 
-  [[nodiscard]] Body judge(const HttpHead& head, const std::string& what) const {
+  [[nodiscard]] Body judge(const HttpHead& head) const {
+    const std::string& what = asked_.who.what;
     if (head.status != 206 && head.status != 200 && head.status != 416) return Body::skip;
     const std::string wanted = fmt::format("bytes {}-{}/{}", reached_, end_ - 1, file_.size);
     const std::string given = head.field("content-range").value_or("");
@@ -729,6 +726,7 @@ class HubClient::State::RangeReading {
   const std::uint64_t end_;
   const ByteSink& sink_;
   const StopFlag& cancelled_;
+  Question asked_;
 };
 
 void HubClient::State::read_range(const std::string& commit, const HubFile& file,
@@ -748,12 +746,11 @@ Link HubClient::State::link_of(const std::string& commit, const HubFile& file,
   }
   if (!link) link = resolve(commit, file.name, &cancelled);
   if (link && link->etag == file.etag && link->size == file.size) return *std::move(link);
-  fail(
-      Fault::hub_file_changed,
-      "{}/{}: at commit {} it was {} with {} bytes, and now it is {}; what was kept of it is of no "
-      "use: remove it from the cache, and run again",
-      repo_, file.name, commit, file.etag, file.size,
-      link ? fmt::format("{} with {}", link->etag, link->size) : "not there");
+  fail(Fault::hub_file_changed,
+       "{}/{}: at commit {} it was {} with {} bytes, and now it is {}; run again to take what is "
+       "there now",
+       repo_, file.name, commit, file.etag, file.size,
+       link ? fmt::format("{} with {}", link->etag, link->size) : "not there");
 }
 
 /// Unless another has made it anew meanwhile.

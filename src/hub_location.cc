@@ -26,8 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* offline_remedy =
     "offline, nobody is asked: run it once with a network, or give a directory, or a cache that "
-    "has "
-    "it (--cache-dir)";
+    "has it (--cache-dir)";
 constexpr const char* online_remedy = "the repository is not complete; tell its owner";
 
 /// Whether what the Hub said leaves room for what the cache has: it could not be asked, or does not
