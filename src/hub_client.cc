@@ -1,45 +1,24 @@
 #include "hub_client.h"
 
-#include <curl/curl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <condition_variable>
-#include <ctime>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <thread>
 #include <utility>
 
-#include "http_connection.h"
 #include "hub_refusal.h"
+#include "hub_requests.h"
 #include "model_cache.h"
-#include "no_core.h"
-#include "retry.h"
 #include "url.h"
-#include "version.h"
-#include "without_token.h"
 
 namespace gamma_extract {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// As Hugging Face's client has it. One that leads back to itself may lead on the next time.
-constexpr std::size_t max_redirects = 20;
 constexpr std::uint64_t max_listing_bytes = 64'000'000;
 // Fewer bytes than these are no sign that the next try will go better.
 constexpr std::uint64_t progress_bytes = 64ULL * 1024;
-
-/// What the Hub says of a file, on the first answer that says it: the redirect, not its target.
-struct Metadata {
-  std::string commit;
-  std::string etag;
-  std::optional<std::uint64_t> size;
-};
 
 /// Where the bytes of a file are.
 struct Link {
@@ -47,52 +26,6 @@ struct Link {
   std::string etag;
   std::uint64_t size = 0;
 };
-
-/// A try that went wrong and may go well the next time.
-struct Failure {
-  Fault fault;
-  std::string why;
-  std::string remedy;
-  std::optional<std::chrono::seconds> asked{};  ///< how long the server wants us to wait
-};
-
-/// A request, with all of its redirects.
-struct Question {
-  HubQuestion who;
-  Url url;
-  bool head_only = false;
-  std::chrono::milliseconds timeout;
-  const StopFlag* cancelled = nullptr;
-  std::vector<std::string> fields{};
-  /// Whether a redirect need not be followed: it has said all.
-  std::function<bool(const Metadata&)> is_answered{};
-  std::function<Body(const HttpHead&)> head = [](const HttpHead&) { return Body::skip; };
-  std::function<void(std::span<const std::byte>)> body{};
-};
-
-/// What came of it.
-struct Answer {
-  HttpOutcome outcome;
-  Metadata metadata;
-  Url url;  ///< of the last answer; where a redirect was not followed, its target
-};
-
-std::string without_quotes(std::string_view etag) {
-  if (etag.starts_with("W/")) etag.remove_prefix(2);
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
-    etag = etag.substr(1, etag.size() - 2);
-  }
-  return std::string(etag);
-}
-
-std::optional<std::uint64_t> number(const std::optional<std::string>& field) {
-  constexpr std::size_t most_digits = 18;
-  if (!field || field->empty() || field->size() > most_digits ||
-      field->find_first_not_of("0123456789") != std::string::npos) {
-    return std::nullopt;
-  }
-  return std::stoull(*field);
-}
 
 void require_identity(const HttpHead& head, const std::string& what) {
   const std::string encoding = head.field("content-encoding").value_or("identity");
@@ -103,24 +36,10 @@ void require_identity(const HttpHead& head, const std::string& what) {
        what, encoding);
 }
 
-void add_metadata(const HttpHead& head, Metadata& metadata) {
-  if (metadata.commit.empty()) metadata.commit = head.field("x-repo-commit").value_or("");
-  if (metadata.etag.empty()) {
-    metadata.etag = without_quotes(head.field("x-linked-etag").value_or(""));
-  }
-  if (!metadata.size) metadata.size = number(head.field("x-linked-size"));
-}
-
 /// What the last answer says of itself, where nothing before it has said more.
 void add_own_metadata(const HttpHead& head, Metadata& metadata) {
   if (metadata.etag.empty()) metadata.etag = without_quotes(head.field("etag").value_or(""));
   if (!metadata.size) metadata.size = number(head.field("content-length"));
-}
-
-/// An address that is one if the endpoint is.
-Url url_of(const std::string& text) {
-  if (auto url = Url::parse(text)) return *std::move(url);
-  fail(Fault::endpoint_invalid, "HF_ENDPOINT: it is no address of the web; correct or unset it");
 }
 
 /// The names of files in what the Hub says of a repository.
@@ -140,38 +59,12 @@ std::vector<std::string> names_in(const std::string& text, const std::string& wh
   return names;
 }
 
-/// libcurl, from the first client to the last.
-class LibcurlInUse {
- public:
-  LibcurlInUse() { ::curl_global_init(CURL_GLOBAL_DEFAULT); }
-  LibcurlInUse(const LibcurlInUse&) = delete;
-  LibcurlInUse& operator=(const LibcurlInUse&) = delete;
-  ~LibcurlInUse() { ::curl_global_cleanup(); }
-};
-
-void really_wait(std::chrono::milliseconds time, const std::function<void()>& check) {
-  constexpr auto slice = std::chrono::milliseconds(100);
-  const auto end = Clock::now() + time;
-  check();
-  for (auto now = Clock::now(); now < end; now = Clock::now()) {
-    std::this_thread::sleep_for(
-        std::min(slice, std::chrono::ceil<std::chrono::milliseconds>(end - now)));
-    check();
-  }
-}
-
 }  // namespace
 
 class HubClient::State {
  public:
   State(HubSettings settings, std::string repo, Observer observer, Wait wait)
-      : settings_(std::move(settings)),
-        endpoint_(url_of(settings_.endpoint)),
-        repo_(std::move(repo)),
-        observer_(std::move(observer)),
-        wait_(wait ? std::move(wait) : really_wait) {
-    if (settings_.token) forbid_core_dumps();
-  }
+      : requests_(std::move(settings), std::move(repo), std::move(observer), std::move(wait)) {}
 
   std::string commit_of(const std::string& revision, Retries retries);
   std::optional<HubText> read_text(const std::string& commit, const std::string& file,
@@ -182,40 +75,14 @@ class HubClient::State {
   void read_range(const std::string& commit, const HubFile& file, std::uint64_t begin,
                   std::uint64_t end, const ByteSink& sink, const StopFlag& cancelled);
 
-  /// `text` without the token.
   [[nodiscard]] std::string scrubbed(const std::string& text) const {
-    return settings_.token ? without_token(text, *settings_.token) : text;
+    return requests_.scrubbed(text);
   }
 
  private:
-  class Lease;
   class RangeReading;
 
-  [[nodiscard]] Question question(const std::string& path, const std::string& revision,
-                                  const std::string& file) const;
-  [[nodiscard]] Url address(const std::string& path) const;
-  Answer ask(const Question& question);
-  HttpOutcome exchange(HttpConnection& connection, const Question& question, const Url& url,
-                       Metadata& metadata) const;
-  [[nodiscard]] static Url next(const Question& question, const Url& from, const HttpHead& head);
-  [[nodiscard]] std::optional<Failure> transport_failure(const Answer& answer,
-                                                         const Question& question) const;
-  [[nodiscard]] static std::optional<Failure> passing_failure(const Answer& answer);
-  /// Nothing: the answer is whole, with a status that will not pass.
-  [[nodiscard]] std::optional<Failure> failure(const Answer& answer,
-                                               const Question& question) const;
-
-  void persist(const Question& question, Retries retries,
-               const std::function<std::optional<Failure>()>& attempt,
-               const std::function<bool()>& has_progressed = {});
-  void wait_for_next(const Question& question, const Failure& failure, std::size_t number,
-                     std::chrono::seconds time);
-  void hold(std::chrono::seconds time, const std::string& why);
-  void await_turn(const Question& question);
-  void check(const Question& question) const {
-    observer_.stop.check();
-    if (question.cancelled != nullptr) question.cancelled->check();
-  }
+  [[nodiscard]] Question about_file(const std::string& commit, const std::string& file) const;
   void take_text(Question& asked, std::string& text, std::uint64_t limit,
                  std::string_view subject) const;
   static void require_commit(const Question& question, const Metadata& metadata,
@@ -223,274 +90,27 @@ class HubClient::State {
   Link link_of(const std::string& commit, const HubFile& file, const StopFlag& cancelled);
   void forget_link(const std::string& commit, const std::string& file, const Url& url);
 
-  const LibcurlInUse libcurl_;
-  const HubSettings settings_;
-  const Url endpoint_;
-  const std::string repo_;
-  const Observer observer_;
-  const Wait wait_;
-
-  std::mutex pool_mutex_;  // of the next three
-  std::condition_variable returned_;
-  std::vector<std::unique_ptr<HttpConnection>> idle_;
-  unsigned made_ = 0;
-
+  HubRequests requests_;
   std::mutex links_mutex_;
   std::map<std::pair<std::string, std::string>, Link> links_;  // by commit and file
-
-  std::mutex hold_mutex_;
-  std::optional<Clock::time_point> held_until_;
 };
 
-/// A connection, taken from those that are idle or made, and given back at the end.
-class HubClient::State::Lease {
- public:
-  Lease(State& state, const Question& question) : state_(state) {
-    constexpr auto slice = std::chrono::milliseconds(100);
-    std::unique_lock lock(state.pool_mutex_);
-    while (state.idle_.empty() && state.made_ >= state.settings_.connections) {
-      state.check(question);
-      state.returned_.wait_for(lock, slice);
-    }
-    if (!state.idle_.empty()) {
-      connection_ = std::move(state.idle_.back());
-      state.idle_.pop_back();
-      return;
-    }
-    const auto text = [](const auto& path) {
-      return path ? std::optional(path->string()) : std::nullopt;
-    };
-    connection_ = std::make_unique<HttpConnection>(
-        Certificates{.file = text(state.settings_.certificate_file),
-                     .directory = text(state.settings_.certificate_directory)},
-        fmt::format("gamma-extract/{}", version));
-    ++state.made_;
-  }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  ~Lease() {
-    {
-      const std::lock_guard lock(state_.pool_mutex_);
-      state_.idle_.push_back(std::move(connection_));
-    }
-    state_.returned_.notify_one();
-  }
-  HttpConnection& operator*() const { return *connection_; }
-
- private:
-  State& state_;
-  std::unique_ptr<HttpConnection> connection_;
-};
-
-// Questions.
-
-Url HubClient::State::address(const std::string& path) const {
-  return url_of(settings_.endpoint + path);
+Question HubClient::State::about_file(const std::string& commit, const std::string& file) const {
+  return requests_.question(
+      fmt::format("/{}/resolve/{}/{}", requests_.repo(), commit, percent_encoded_path(file)),
+      commit, file);
 }
-
-/// About a file or, where that is empty, the repository.
-Question HubClient::State::question(const std::string& path, const std::string& revision,
-                                    const std::string& file) const {
-  return {.who = {.what = file.empty() ? repo_ : fmt::format("{}/{}", repo_, file),
-                  .page = address("/" + repo_).shown(),
-                  .revision = revision,
-                  .has_token = settings_.token.has_value()},
-          .url = address(path),
-          .timeout = settings_.question_timeout};
-}
-
-Answer HubClient::State::ask(const Question& question) {
-  const Lease connection(*this, question);
-  await_turn(question);
-  Answer answer{.outcome = {}, .metadata = {}, .url = question.url};
-  for (std::size_t redirects = 0;; ++redirects) {
-    if (redirects > max_redirects) {
-      fail(Fault::redirect_invalid,
-           "{}: the server redirects in a circle, or too often, last to {}; check HF_ENDPOINT, or "
-           "try again later",
-           question.who.what, answer.url.shown());
-    }
-    answer.outcome = exchange(*connection, question, answer.url, answer.metadata);
-    const HttpHead& head = answer.outcome.head;
-    // A long body is not read to its end.
-    const bool is_over = answer.outcome.transport == Transport::complete ||
-                         answer.outcome.transport == Transport::broken_off;
-    if (!is_over || !head.is_redirect()) return answer;
-    answer.url = next(question, answer.url, head);
-    if (question.is_answered && question.is_answered(answer.metadata)) return answer;
-  }
-}
-
-HttpOutcome HubClient::State::exchange(HttpConnection& connection, const Question& question,
-                                       const Url& url, Metadata& metadata) const {
-  std::vector<std::string> fields = question.fields;
-  // With gzip the CDN ignores Range.
-  fields.emplace_back("Accept-Encoding: identity");
-  if (settings_.token && url.origin() == endpoint_.origin()) {
-    fields.push_back("Authorization: Bearer " + *settings_.token);
-  }
-  const HttpRequest request{.url = url,
-                            .head_only = question.head_only,
-                            .fields = std::move(fields),
-                            .timeout = question.timeout,
-                            .stall_bytes_per_second = settings_.stall_bytes_per_second,
-                            .stall_time = settings_.stall_time};
-  HttpOutcome outcome = connection.perform(
-      request, {.head =
-                    [&](const HttpHead& head) {
-                      add_metadata(head, metadata);
-                      return head.is_redirect() ? Body::skip : question.head(head);
-                    },
-                .body = question.body,
-                .check = [&] { check(question); }});
-  // A message may hold a part of this, and a part of a token is not known again.
-  if (const auto words = outcome.head.fields.find("x-error-message");
-      words != outcome.head.fields.end()) {
-    words->second = scrubbed(words->second);
-  }
-  return outcome;
-}
-
-Url HubClient::State::next(const Question& question, const Url& from, const HttpHead& head) {
-  if (auto url = from.follow(head.field("location").value_or(""))) return *std::move(url);
-  fail(Fault::redirect_invalid,
-       "{}: {} redirects to what is no address of the web; check HF_ENDPOINT, or try again later",
-       question.who.what, from.shown());
-}
-
-// What may go well the next time.
-
-std::optional<Failure> HubClient::State::transport_failure(const Answer& answer,
-                                                           const Question& question) const {
-  const std::string& host = answer.url.host();
-  const std::string& words = answer.outcome.words;
-  switch (answer.outcome.transport) {
-    case Transport::complete:
-    case Transport::broken_off:
-      return std::nullopt;
-    case Transport::unreachable:
-      return Failure{
-          .fault = Fault::network_unreachable,
-          .why = fmt::format("cannot reach {} ({})", host, words),
-          .remedy = fmt::format("check the network{}, or use --offline with what a cache has",
-                                settings_.proxy_variable
-                                    ? fmt::format(" and the proxy in {}", *settings_.proxy_variable)
-                                    : "")};
-    case Transport::timeout:
-      return Failure{
-          .fault = Fault::network_timeout,
-          .why = fmt::format("{} does not go on ({})", host, words),
-          .remedy = fmt::format("try again, or wait longer for it (HF_HUB_{}_TIMEOUT, in seconds)",
-                                question.head_only ? "ETAG" : "DOWNLOAD")};
-    case Transport::interrupted:
-      return Failure{.fault = Fault::network_interrupted,
-                     .why = fmt::format("the connection to {} broke off ({})", host, words),
-                     .remedy = "try again"};
-    case Transport::certificate:
-      fail(Fault::certificate_invalid,
-           "{}: {} cannot prove who it is ({}); if your network has certificates of its own, name "
-           "them in SSL_CERT_FILE",
-           question.who.what, host, words);
-    case Transport::malformed:
-      fail(Fault::hub_answer_invalid,
-           "{}: what {} answers is no HTTP ({}); check HF_ENDPOINT and the proxy",
-           question.who.what, host, words);
-  }
-  return std::nullopt;
-}
-
-std::optional<Failure> HubClient::State::passing_failure(const Answer& answer) {
-  const HttpHead& head = answer.outcome.head;
-  if (!is_passing(head.status)) return std::nullopt;
-  const bool limited = head.status == 429;
-  return Failure{.fault = limited ? Fault::hub_rate_limited : Fault::hub_unavailable,
-                 .why = fmt::format("{} answers {}{}", answer.url.host(), head.status,
-                                    limited ? ", too many requests" : ""),
-                 .remedy = limited ? "wait some minutes; with a token (HF_TOKEN) more are allowed"
-                                   : "try again later",
-                 .asked = asked_wait(head, std::time(nullptr))};
-}
-
-std::optional<Failure> HubClient::State::failure(const Answer& answer,
-                                                 const Question& question) const {
-  if (auto failed = transport_failure(answer, question)) return failed;
-  return passing_failure(answer);
-}
-
-void HubClient::State::persist(const Question& question, Retries retries,
-                               const std::function<std::optional<Failure>()>& attempt,
-                               const std::function<bool()>& has_progressed) {
-  for (std::size_t number = 1;; ++number) {
-    const std::optional<Failure> failed = attempt();
-    if (!failed) return;
-    if (has_progressed && has_progressed()) number = 1;
-    const auto wait = wait_after(number);
-    const bool too_long = failed->asked && *failed->asked > longest_wait;
-    if (retries == Retries::none || too_long || !wait) {
-      const std::string tries = number == 1 ? "" : fmt::format(", {} times", number);
-      const std::string remedy =
-          too_long ? fmt::format("it asks to wait {} s: run again after {:%H:%M}",
-                                 failed->asked->count(),
-                                 fmt::localtime(std::time(nullptr) + failed->asked->count() + 60))
-                   : failed->remedy;
-      fail(failed->fault, "{}: {}{}; {}", question.who.what, failed->why, tries, remedy);
-    }
-    wait_for_next(question, *failed, number, *wait);
-  }
-}
-
-void HubClient::State::wait_for_next(const Question& question, const Failure& failure,
-                                     std::size_t number, std::chrono::seconds time) {
-  if (failure.asked) {
-    hold(*failure.asked, fmt::format("{}: {}", question.who.what, failure.why));
-    return;  // the next try waits for it, and so do all others
-  }
-  observer_.progress.note.set(
-      scrubbed(fmt::format("{}: {}; try {} of {} in {} s", question.who.what, failure.why,
-                           number + 1, max_tries, time.count())));
-  wait_(time, [&] { check(question); });
-  observer_.progress.note.clear();
-}
-
-/// Lets nobody ask for so long, and says so.
-void HubClient::State::hold(std::chrono::seconds time, const std::string& why) {
-  const auto until = Clock::now() + time;
-  {
-    const std::lock_guard lock(hold_mutex_);
-    // Others may have been told the same.
-    const bool known = held_until_ && until <= *held_until_ + std::chrono::seconds(1);
-    if (known) return;
-    held_until_ = until;
-  }
-  const std::time_t end = std::time(nullptr) + time.count();
-  observer_.warn(scrubbed(fmt::format("{}; waiting until {:%H:%M:%S} ({} s), as it asks", why,
-                                      fmt::localtime(end), time.count())));
-}
-
-void HubClient::State::await_turn(const Question& question) {
-  std::unique_lock lock(hold_mutex_);
-  while (held_until_) {
-    const auto until = *held_until_;
-    lock.unlock();
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-    if (left.count() > 0) wait_(left, [&] { check(question); });
-    lock.lock();
-    // Meanwhile another may have been told to wait longer.
-    if (held_until_ == until) held_until_.reset();
-  }
-}
-
-// The Hub's answers.
 
 std::string HubClient::State::commit_of(const std::string& revision, Retries retries) {
-  Question asked = question(
-      fmt::format("/{}/resolve/{}/config.json", repo_, percent_encoded(revision)), revision, "");
+  Question asked = requests_.question(
+      fmt::format("/{}/resolve/{}/config.json", requests_.repo(), percent_encoded(revision)),
+      revision, "");
   asked.head_only = true;
   asked.is_answered = [](const Metadata& metadata) { return !metadata.commit.empty(); };
   std::string commit;
-  persist(asked, retries, [&]() -> std::optional<Failure> {
-    const Answer answer = ask(asked);
-    if (auto failed = failure(answer, asked)) return failed;
+  requests_.persist(asked, retries, [&]() -> std::optional<Failure> {
+    const Answer answer = requests_.ask(asked);
+    if (auto failed = requests_.failure(answer, asked)) return failed;
     const HttpHead& head = answer.outcome.head;
     if (head.status >= 400 && !is_entry_missing(head)) throw refusal(head, asked.who);
     commit = answer.metadata.commit;
@@ -500,7 +120,8 @@ std::string HubClient::State::commit_of(const std::string& revision, Retries ret
   fail(Fault::hub_answer_invalid,
        "{}: the server does not say which commit {} is (X-Repo-Commit{}), so it is no Hub; check "
        "HF_ENDPOINT",
-       repo_, revision, commit.empty() ? " is missing" : fmt::format(": \"{}\"", commit));
+       requests_.repo(), revision,
+       commit.empty() ? " is missing" : fmt::format(": \"{}\"", commit));
 }
 
 void HubClient::State::require_commit(const Question& question, const Metadata& metadata,
@@ -517,7 +138,7 @@ void HubClient::State::require_commit(const Question& question, const Metadata& 
 /// what is said of one that is too large.
 void HubClient::State::take_text(Question& asked, std::string& text, std::uint64_t limit,
                                  std::string_view subject) const {
-  asked.timeout = settings_.download_timeout;
+  asked.timeout = requests_.settings().download_timeout;
   const std::string what = asked.who.what;
   const auto require_room = [=](std::uint64_t bytes) {
     if (bytes <= limit) return;
@@ -540,14 +161,13 @@ void HubClient::State::take_text(Question& asked, std::string& text, std::uint64
 
 std::optional<HubText> HubClient::State::read_text(const std::string& commit,
                                                    const std::string& file, std::uint64_t limit) {
-  Question asked = question(
-      fmt::format("/{}/resolve/{}/{}", repo_, commit, percent_encoded_path(file)), commit, file);
+  Question asked = about_file(commit, file);
   std::string text;
   take_text(asked, text, limit, "it has");
   std::optional<HubText> result;
-  persist(asked, Retries::all, [&]() -> std::optional<Failure> {
-    Answer answer = ask(asked);
-    if (auto failed = failure(answer, asked)) return failed;
+  requests_.persist(asked, Retries::all, [&]() -> std::optional<Failure> {
+    Answer answer = requests_.ask(asked);
+    if (auto failed = requests_.failure(answer, asked)) return failed;
     if (is_entry_missing(answer.outcome.head)) return std::nullopt;
     if (answer.outcome.head.status != 200) throw refusal(answer.outcome.head, asked.who);
     require_commit(asked, answer.metadata, commit);
@@ -565,17 +185,16 @@ std::optional<HubText> HubClient::State::read_text(const std::string& commit,
 
 std::optional<Link> HubClient::State::resolve(const std::string& commit, const std::string& file,
                                               const StopFlag* cancelled) {
-  Question asked = question(
-      fmt::format("/{}/resolve/{}/{}", repo_, commit, percent_encoded_path(file)), commit, file);
+  Question asked = about_file(commit, file);
   asked.head_only = true;
   asked.cancelled = cancelled;
   asked.is_answered = [](const Metadata& metadata) {
     return !metadata.commit.empty() && !metadata.etag.empty() && metadata.size.has_value();
   };
   std::optional<Link> link;
-  persist(asked, Retries::all, [&]() -> std::optional<Failure> {
-    Answer answer = ask(asked);
-    if (auto failed = failure(answer, asked)) return failed;
+  requests_.persist(asked, Retries::all, [&]() -> std::optional<Failure> {
+    Answer answer = requests_.ask(asked);
+    if (auto failed = requests_.failure(answer, asked)) return failed;
     const HttpHead& head = answer.outcome.head;
     if (is_entry_missing(head)) return std::nullopt;
     if (head.status != 200 && !head.is_redirect()) throw refusal(head, asked.who);
@@ -598,12 +217,13 @@ std::optional<Link> HubClient::State::resolve(const std::string& commit, const s
 }
 
 std::vector<std::string> HubClient::State::names(const std::string& commit) {
-  Question asked = question(fmt::format("/api/models/{}/revision/{}", repo_, commit), commit, "");
+  Question asked = requests_.question(
+      fmt::format("/api/models/{}/revision/{}", requests_.repo(), commit), commit, "");
   std::string text;
   take_text(asked, text, max_listing_bytes, "the list of its files has");
-  persist(asked, Retries::all, [&]() -> std::optional<Failure> {
-    const Answer answer = ask(asked);
-    if (auto failed = failure(answer, asked)) return failed;
+  requests_.persist(asked, Retries::all, [&]() -> std::optional<Failure> {
+    const Answer answer = requests_.ask(asked);
+    if (auto failed = requests_.failure(answer, asked)) return failed;
     if (answer.outcome.head.status != 200) throw refusal(answer.outcome.head, asked.who);
     return std::nullopt;
   });
@@ -625,8 +245,8 @@ class HubClient::State::RangeReading {
         end_(end),
         sink_(sink),
         cancelled_(cancelled),
-        asked_(state.question("/", commit, file.name)) {
-    asked_.timeout = state_.settings_.download_timeout;
+        asked_(state.requests_.question("/", commit, file.name)) {
+    asked_.timeout = state_.requests_.settings().download_timeout;
     asked_.cancelled = &cancelled_;
     asked_.head = [this](const HttpHead& head) { return judge(head); };
     asked_.body = [this](std::span<const std::byte> bytes) { take(bytes); };
@@ -637,7 +257,7 @@ class HubClient::State::RangeReading {
 
   void run() {
     if (reached_ == end_) return;
-    state_.persist(
+    state_.requests_.persist(
         asked_, Retries::all, [&] { return attempt(); }, [&] { return has_progressed(); });
   }
 
@@ -647,9 +267,9 @@ class HubClient::State::RangeReading {
       const Link link = state_.link_of(commit_, file_, cancelled_);
       asked_.url = link.url;
       asked_.fields = {fmt::format("Range: bytes={}-{}", reached_, end_ - 1)};
-      const Answer answer = state_.ask(asked_);
+      const Answer answer = state_.requests_.ask(asked_);
       if (reached_ == end_) return std::nullopt;  // however the answer ended
-      if (auto failed = state_.failure(answer, asked_)) {
+      if (auto failed = state_.requests_.failure(answer, asked_)) {
         failed->why = fmt::format("at byte {}, {}", reached_, failed->why);
         if (failed->fault == Fault::network_interrupted) failed->remedy = kept_remedy;
         return failed;
@@ -749,7 +369,7 @@ Link HubClient::State::link_of(const std::string& commit, const HubFile& file,
   fail(Fault::hub_file_changed,
        "{}/{}: at commit {} it was {} with {} bytes, and now it is {}; run again to take what is "
        "there now",
-       repo_, file.name, commit, file.etag, file.size,
+       requests_.repo(), file.name, commit, file.etag, file.size,
        link ? fmt::format("{} with {}", link->etag, link->size) : "not there");
 }
 
