@@ -1,13 +1,10 @@
 #include "progress_bar.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <functional>
@@ -15,6 +12,7 @@
 
 #include "process.h"
 #include "standard_streams.h"
+#include "terminal.h"
 
 namespace gamma_extract::cli {
 namespace {
@@ -171,30 +169,21 @@ TEST(RateMeterTest, FollowsAChange) {
 /// Runs `body` in a child whose standard error is a terminal of `columns` columns, and returns all
 /// that was shown on it. `body` gets the end from which a terminal emulator would read.
 std::string shown(unsigned short columns, const std::function<void(int)>& body) {
-  int controller = -1;
-  int terminal = -1;
-  struct winsize size {};
-  size.ws_col = columns;
-  size.ws_row = 24;
-  EXPECT_EQ(::openpty(&controller, &terminal, nullptr, nullptr, &size), 0);
+  testing::Terminal terminal(columns);
   const Outcome outcome = run_in_child([&] {
     ::setenv("TERM", "xterm", 1);
     ::unsetenv("HF_HUB_DISABLE_PROGRESS_BARS");
     ::unsetenv("COLUMNS");
     ::setenv("NO_COLOR", "1", 1);
     ::setenv("LC_ALL", "C", 1);
-    ::dup2(terminal, STDERR_FILENO);
-    body(controller);
+    terminal.show_errors();
+    body(terminal.controller());
     return 0;
   });
   EXPECT_EQ(outcome.code, 0);
-  ::close(terminal);
-  std::string text(1 << 16, '\0');
-  ::fcntl(controller, F_SETFL, O_NONBLOCK);
-  const ssize_t count = ::read(controller, text.data(), text.size());
-  ::close(controller);
-  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-  return text;
+  // Up to its end: what was written last is there only a moment after it was written.
+  terminal.let_go();
+  return terminal.read_all([](const std::string&) {});
 }
 
 std::string answer(bool yes) {

@@ -40,6 +40,12 @@ class Terminal {
     ::dup2(terminal_, STDERR_FILENO);
   }
 
+  /// In a child that stays in its session: its errors are shown here.
+  void show_errors() const { ::dup2(terminal_, STDERR_FILENO); }
+
+  /// The end from which a terminal emulator would read.
+  int controller() const { return controller_; }
+
   /// Closes this process's copy of the program's end, so that reading meets its end.
   void let_go() { ::close(std::exchange(terminal_, -1)); }
 
