@@ -54,16 +54,46 @@ BENCHMARK_CAPTURE(widen_block, BF16, safetensors::Dtype::BF16);
 BENCHMARK_CAPTURE(widen_block, F16, safetensors::Dtype::F16);
 BENCHMARK_CAPTURE(widen_block, F64, safetensors::Dtype::F64);
 
-void sum_columns(benchmark::State& state) {
+/// Measured only where the processor has them.
+bool skip_without(benchmark::State& state, Vectors vectors) {
+  if (has_vectors(vectors)) return false;
+  state.SkipWithError("this processor has no such vectors");
+  return true;
+}
+
+void sum_columns(benchmark::State& state, Vectors vectors) {
+  if (skip_without(state, vectors)) return;
   const std::vector<float> values = weights();
   BlockSums sums;
   for (auto _ : state) {
-    block_sums(values, columns, sums);
+    block_sums(values, columns, sums, vectors);
     benchmark::ClobberMemory();
   }
   count_bytes(state, values.size() * sizeof(float));
 }
-BENCHMARK(sum_columns);
+BENCHMARK_CAPTURE(sum_columns, portable, Vectors::portable);
+BENCHMARK_CAPTURE(sum_columns, avx2, Vectors::avx2);
+BENCHMARK_CAPTURE(sum_columns, avx512, Vectors::avx512);
+
+void center_and_measure(benchmark::State& state, Vectors vectors) {
+  if (skip_without(state, vectors)) return;
+  const std::vector<float> values = weights();
+  const std::vector<float> mu(columns, 0.01F);
+  std::vector<float> centered(values.size());
+  std::vector<double> squares(rows);
+  std::vector<double> centered_squares(rows);
+  BlockSums sums;
+  for (auto _ : state) {
+    center_block(values, mu,
+                 {.centered = centered, .squares = squares, .centered_squares = centered_squares},
+                 sums, vectors);
+    benchmark::ClobberMemory();
+  }
+  count_bytes(state, values.size() * sizeof(float));
+}
+BENCHMARK_CAPTURE(center_and_measure, portable, Vectors::portable);
+BENCHMARK_CAPTURE(center_and_measure, avx2, Vectors::avx2);
+BENCHMARK_CAPTURE(center_and_measure, avx512, Vectors::avx512);
 
 void add_to_exact_sums(benchmark::State& state) {
   const std::vector<float> values = weights();
@@ -86,17 +116,6 @@ void add_hostile_values(benchmark::State& state) {
   count_bytes(state, values.size() * sizeof(float));
 }
 BENCHMARK(add_hostile_values);
-
-void square_rows(benchmark::State& state) {
-  const std::vector<float> values = weights();
-  std::vector<double> squares(rows);
-  for (auto _ : state) {
-    row_squares(values, columns, squares);
-    benchmark::ClobberMemory();
-  }
-  count_bytes(state, values.size() * sizeof(float));
-}
-BENCHMARK(square_rows);
 
 void hash_data(benchmark::State& state) {
   const std::vector<float> values = weights();

@@ -6,7 +6,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <future>
 #include <memory>
 #include <span>
 
@@ -75,11 +74,8 @@ class Run {
 
   Report finish() {
     // Before work is under way: a long reading should not end with a device that is not there.
-    if (options_.device != Device()) require_device(load_matrix_module(), options_.device);
+    if (options_.device != Device()) open_device();
     plan_.prepare();
-    // libtorch starts while the first pass, which does not need it, runs.
-    std::future<const matrix::Module*> module =
-        std::async(std::launch::async, [] { return &load_matrix_module(); });
 
     FirstPassOptions pass_options;
     pass_options.threads = plan_.layout().threads(threads_);
@@ -95,7 +91,7 @@ class Run {
     mu_xxh3_ = mu_hash.hex();
 
     if (options_.out) open_output(*options_.out);
-    measure(*module.get());
+    measure();
     if (first_.nonfinite == 0) check_self(plan_, first_, second_);
     plan_.require_unchanged();
     if (output_) {
@@ -106,6 +102,11 @@ class Run {
   }
 
  private:
+  void open_device() {
+    module_ = &load_matrix_module();
+    require_device(*module_, options_.device);
+  }
+
   void warn_of_findings() {
     const std::string& tensor = plan_.choice().tensor;
     const auto compared = plan_.compared();
@@ -137,14 +138,15 @@ class Run {
     };
   }
 
-  void measure(const matrix::Module& module) {
+  void measure() {
     SecondPassOptions pass_options;
     pass_options.dtype = options_.dtype;
     pass_options.threads = plan_.layout().threads(threads_);
     pass_options.device = options_.device;
+    pass_options.module = module_;
     pass_options.gamma = sink(gamma_file);
     pass_options.centered = sink(centered_file);
-    second_ = second_pass(plan_.source(), plan_.layout(), module, first_, pass_options, observer_);
+    second_ = second_pass(plan_.source(), plan_.layout(), first_, pass_options, observer_);
     if (const Sink centroid = sink(centroid_file)) centroid(0, std::as_bytes(std::span(first_.mu)));
   }
 
@@ -214,6 +216,7 @@ class Run {
   std::optional<Reference> reference_;
   Plan plan_;
   unsigned threads_;
+  const matrix::Module* module_ = nullptr;
   FirstPass first_;
   SecondPass second_;
   std::string mu_sha256_;

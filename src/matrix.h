@@ -11,18 +11,19 @@
 #include "gamma_extract/device.h"
 #include "stored_block.h"
 
-/// The arithmetic on blocks of rows: the one room that knows libtorch.
+/// The arithmetic on blocks of rows, on whatever device, and the door to libtorch.
 ///
-/// libtorch costs 0.2 to 0.4 s and 120 to 170 MB to start, which help, a refusal or an inspection
-/// should not pay. So this room is a module that the program opens when the arithmetic begins, and
-/// this header is all that both sides share: spans, plain structs, an enumeration. No tensor and no
-/// exception crosses. With -DGAMMA_EXTRACT_MODULE=OFF the same code is linked plainly.
+/// On the CPU it is in loops of our own (cpu_arithmetic.h). On any other device it is in libtorch's
+/// operations, which is a module that the program opens when a device is asked for, since libtorch
+/// costs 0.2 to 0.4 s and 120 to 170 MB to start. This header is all that the program and its
+/// module share: spans, plain structs, an enumeration. No tensor and no exception crosses. With
+/// -DGAMMA_EXTRACT_MODULE=OFF the same code is linked plainly.
 namespace gamma_extract::matrix {
 
 enum class Status : std::uint8_t {
   ok,
   out_of_memory,
-  failed,  ///< what libtorch said is in Arithmetic::message()
+  failed,  ///< what the device said is in Arithmetic::message()
 };
 
 /// What is made of a block. The spans belong to the caller.
@@ -77,9 +78,9 @@ struct Module {
   const char* version;   ///< of the program that it was built with
   const char* libtorch;  ///< the version of libtorch that it was built against
   /// Makes a device ready, and computes something on it. Of a CUDA device this loads libtorch's
-  /// CUDA half, which no run on the CPU pays for, and takes a second.
+  /// CUDA half, and takes a second.
   DeviceAnswer (*open_device)(const Device& device) noexcept;
-  /// Of a device that is usable. Null if there is no memory.
+  /// Of a device that is usable: in tests the CPU, too. Null if there is no memory.
   std::unique_ptr<Arithmetic> (*make_arithmetic)(const Device& device) noexcept;
 };
 

@@ -50,8 +50,7 @@ std::unique_ptr<matrix::Arithmetic> make_arithmetic(const matrix::Module& module
 
 void require_ok(matrix::Status status, const matrix::Arithmetic& arithmetic, const Device& device) {
   if (status == matrix::Status::ok) return;
-  const bool on_cpu = device.kind == Device::Kind::cpu;
-  if (status == matrix::Status::out_of_memory && on_cpu) {
+  if (status == matrix::Status::out_of_memory && device == Device()) {
     fail(Fault::out_of_memory, "not enough memory for a block of rows; use fewer --threads");
   }
   if (status == matrix::Status::out_of_memory) {
@@ -59,10 +58,6 @@ void require_ok(matrix::Status status, const matrix::Arithmetic& arithmetic, con
          "{}: not enough memory, on the device or pinned on this machine, for the smallest part of "
          "a block; use fewer --threads, end what else uses the device, or use --device cpu",
          name(device));
-  }
-  if (on_cpu) {
-    fail(Fault::libtorch_unavailable, "libtorch: {}; reinstall gamma-extract and its libtorch",
-         arithmetic.message());
   }
   fail(Fault::device_unavailable, "{}: the device failed ({}); run again, or use --device cpu",
        name(device), arithmetic.message());

@@ -12,12 +12,12 @@ namespace gamma_extract {
 /// Makes the device ready. Throws device_unavailable, with what to do, or out_of_memory.
 void require_device(const matrix::Module& module, const Device& device);
 
-/// An Arithmetic of `module`, of a device that is ready. Throws out_of_memory.
+/// An Arithmetic of a device of `module` that is ready. Throws out_of_memory.
 std::unique_ptr<matrix::Arithmetic> make_arithmetic(const matrix::Module& module,
                                                     const Device& device);
 
-/// Unless `status` is ok, throws out_of_memory or, of the CPU, libtorch_unavailable and of another
-/// device device_unavailable.
+/// Unless `status` is ok, throws out_of_memory or device_unavailable. The CPU cannot fail otherwise
+/// than for want of memory.
 void require_ok(matrix::Status status, const matrix::Arithmetic& arithmetic, const Device& device);
 
 }  // namespace gamma_extract

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "cpu_arithmetic.h"
 #include "gamma_extract/column_sums.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
@@ -34,16 +35,20 @@ void require_no_overflow(const MatrixSource& source, const BlockPlace& place,
   }
 }
 
+std::unique_ptr<matrix::Arithmetic> arithmetic_of(const SecondPassOptions& options) {
+  if (options.device == Device()) return matrix::make_cpu_arithmetic();
+  return make_arithmetic(*options.module, options.device);
+}
+
 /// What a thread has in hand: a block, and its buffers.
 struct Workspace {
-  Workspace(const MatrixSource& source, const BlockLayout& layout, const matrix::Module& module,
-            const Device& device)
+  Workspace(const MatrixSource& source, const BlockLayout& layout, const SecondPassOptions& options)
       : reader(source, layout),
         gamma(layout.block_values()),
         centered(layout.block_values()),
         gamma_squares(layout.block_rows()),
         centered_squares(layout.block_rows()),
-        arithmetic(make_arithmetic(module, device)) {}
+        arithmetic(arithmetic_of(options)) {}
 
   /// Makes room for the products of the block; the sums keep their memory.
   void make_room() {
@@ -71,11 +76,10 @@ struct Workspace {
 /// one with the smaller index first, so that nobody waits for a turn that cannot come.
 class Passage {
  public:
-  Passage(const MatrixSource& source, const BlockLayout& layout, const matrix::Module& module,
-          const FirstPass& first, const SecondPassOptions& options, const Observer& observer)
+  Passage(const MatrixSource& source, const BlockLayout& layout, const FirstPass& first,
+          const SecondPassOptions& options, const Observer& observer)
       : source_(source),
         layout_(layout),
-        module_(module),
         first_(first),
         options_(options),
         observer_(observer),
@@ -87,7 +91,7 @@ class Passage {
   void run(const KeepGoing& keep_going) {
     std::vector<std::unique_ptr<Workspace>> hands(options_.device == Device() ? 1 : 2);
     for (auto& hand : hands) {
-      hand = std::make_unique<Workspace>(source_, layout_, module_, options_.device);
+      hand = std::make_unique<Workspace>(source_, layout_, options_);
     }
     std::size_t started = 0;
     std::size_t finished = 0;
@@ -183,7 +187,6 @@ class Passage {
 
   const MatrixSource& source_;
   const BlockLayout& layout_;
-  const matrix::Module& module_;
   const FirstPass& first_;
   const SecondPassOptions& options_;
   const Observer& observer_;
@@ -199,9 +202,9 @@ class Passage {
 }  // namespace
 
 SecondPass second_pass(const MatrixSource& source, const BlockLayout& layout,
-                       const matrix::Module& module, const FirstPass& first,
-                       const SecondPassOptions& options, const Observer& observer) {
-  Passage passage(source, layout, module, first, options, observer);
+                       const FirstPass& first, const SecondPassOptions& options,
+                       const Observer& observer) {
+  Passage passage(source, layout, first, options, observer);
   run_workers(options.threads, [&](const KeepGoing& keep_going) { passage.run(keep_going); });
   return passage.finish();
 }

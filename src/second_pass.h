@@ -24,7 +24,9 @@ using Sink = std::function<void(std::uint64_t offset, std::span<const std::byte>
 struct SecondPassOptions {
   OutputDtype dtype = OutputDtype::float32;
   unsigned threads = 1;
-  Device device;  ///< one that is ready
+  Device device;
+  /// Where `device` is not the CPU: what it computes with, ready for it. Belongs to the caller.
+  const matrix::Module* module = nullptr;
   Sink gamma;     ///< may be empty
   Sink centered;  ///< may be empty
 };
@@ -44,8 +46,8 @@ struct SecondPass {
 /// finite values is not finite, what Source or a sink throws, what require_ok() (matrix_faults.h)
 /// says, or Stopped.
 SecondPass second_pass(const MatrixSource& source, const BlockLayout& layout,
-                       const matrix::Module& module, const FirstPass& first,
-                       const SecondPassOptions& options, const Observer& observer);
+                       const FirstPass& first, const SecondPassOptions& options,
+                       const Observer& observer);
 
 }  // namespace gamma_extract
 

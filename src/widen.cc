@@ -5,12 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
-#include "for_each_processor.h"
-
 namespace gamma_extract {
 namespace {
 
-FOR_EACH_PROCESSOR void widen_bf16(const std::uint16_t* stored, std::size_t count, float* values) {
+GAMMA_EXTRACT_LOOP void widen_bf16(const std::uint16_t* stored, std::size_t count, float* values) {
   for (std::size_t i = 0; i < count; ++i) {
     values[i] = std::bit_cast<float>(std::uint32_t{stored[i]} << 16U);
   }
@@ -18,7 +16,7 @@ FOR_EACH_PROCESSOR void widen_bf16(const std::uint16_t* stored, std::size_t coun
 
 // The bits of the magnitude, moved to float32's place, are the value times 2^-112, subnormals
 // included; an exponent of all ones, infinity or NaN, has to stay one.
-FOR_EACH_PROCESSOR void widen_f16(const std::uint16_t* stored, std::size_t count, float* values) {
+GAMMA_EXTRACT_LOOP void widen_f16(const std::uint16_t* stored, std::size_t count, float* values) {
   constexpr float scale = 0x1p112F;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t half = stored[i];
@@ -29,7 +27,7 @@ FOR_EACH_PROCESSOR void widen_f16(const std::uint16_t* stored, std::size_t count
   }
 }
 
-FOR_EACH_PROCESSOR void widen_f64(const double* stored, std::size_t count, float* values) {
+GAMMA_EXTRACT_LOOP void widen_f64(const double* stored, std::size_t count, float* values) {
   for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(stored[i]);
 }
 
@@ -40,17 +38,17 @@ const Stored* stored_as(const StoredBlock& block) {
 
 }  // namespace
 
-void widen(const StoredBlock& block, std::span<float> values) {
+void widen(const StoredBlock& block, std::span<float> values, Vectors vectors) {
   const std::size_t count = values.size();
   switch (block.dtype) {
     case safetensors::Dtype::BF16:
-      widen_bf16(stored_as<std::uint16_t>(block), count, values.data());
+      VectorLoop<widen_bf16>::run(vectors, stored_as<std::uint16_t>(block), count, values.data());
       break;
     case safetensors::Dtype::F16:
-      widen_f16(stored_as<std::uint16_t>(block), count, values.data());
+      VectorLoop<widen_f16>::run(vectors, stored_as<std::uint16_t>(block), count, values.data());
       break;
     case safetensors::Dtype::F64:
-      widen_f64(stored_as<double>(block), count, values.data());
+      VectorLoop<widen_f64>::run(vectors, stored_as<double>(block), count, values.data());
       break;
     default:
       std::memcpy(values.data(), block.bytes.data(), values.size_bytes());

@@ -5,14 +5,15 @@
 
 #include "gamma_extract/safetensors.h"
 #include "stored_block.h"
+#include "vectors.h"
 
-/// Stored values as float32, without libtorch: the first pass runs while libtorch is starting. A
-/// test holds every BF16 and F16 value against libtorch's conversion, which the second pass uses.
+/// Stored values as float32. A test holds every BF16 and F16 value against libtorch's conversion.
 namespace gamma_extract {
 
 /// Writes each value of `block` as float32 to `values`, which has a place for each: exactly from
 /// BF16, F16 and F32, rounded once, ties to even, from F64 (beyond float32's range: to infinity).
-void widen(const StoredBlock& block, std::span<float> values);
+/// A NaN stays one, whatever its bits. `vectors` is for tests.
+void widen(const StoredBlock& block, std::span<float> values, Vectors vectors = widest_vectors());
 
 /// The significant bits of an element type once it is widened: 8 for BF16, 11 for F16, else 24.
 int significant_bits(safetensors::Dtype dtype);

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace gamma_extract {
@@ -20,49 +22,138 @@ std::vector<float> random_values(std::size_t count, unsigned seed) {
   return values;
 }
 
-TEST(BlockSumsTest, SmallestAndLargestMagnitude) {
+std::uint32_t bits_of(float value) {
+  return std::bit_cast<std::uint32_t>(value);
+}
+
+/// Each of the widths that this processor has.
+class VectorsTest : public ::testing::TestWithParam<Vectors> {
+ protected:
+  void SetUp() override {
+    if (!has_vectors(GetParam())) GTEST_SKIP() << "this processor has no such vectors";
+  }
+};
+
+std::string name_of(const ::testing::TestParamInfo<Vectors>& info) {
+  switch (info.param) {
+    case Vectors::portable:
+      return "Portable";
+    case Vectors::avx2:
+      return "Avx2";
+    case Vectors::avx512:
+      return "Avx512";
+  }
+  return "";
+}
+
+using BlockSumsTest = VectorsTest;
+using CenterBlockTest = VectorsTest;
+using IsFiniteDifferenceTest = VectorsTest;
+
+constexpr std::array every_width{Vectors::portable, Vectors::avx2, Vectors::avx512};
+INSTANTIATE_TEST_SUITE_P(At, BlockSumsTest, ::testing::ValuesIn(every_width), name_of);
+INSTANTIATE_TEST_SUITE_P(At, CenterBlockTest, ::testing::ValuesIn(every_width), name_of);
+INSTANTIATE_TEST_SUITE_P(At, IsFiniteDifferenceTest, ::testing::ValuesIn(every_width), name_of);
+
+TEST_P(BlockSumsTest, SmallestAndLargestMagnitude) {
   const std::vector<float> values{1,  0, -0.0F,                                     //
                                   -3, 0, std::numeric_limits<float>::denorm_min(),  //
                                   2,  0, -std::numeric_limits<float>::infinity()};
   BlockSums sums;
-  block_sums(values, 3, sums);
+  block_sums(values, 3, sums, GetParam());
   EXPECT_EQ(sums.sum[0], 0.0);
-  EXPECT_EQ(sums.smallest[0], std::bit_cast<std::uint32_t>(1.0F));
-  EXPECT_EQ(sums.largest[0], std::bit_cast<std::uint32_t>(3.0F));
+  EXPECT_EQ(sums.smallest[0], bits_of(1.0F));
+  EXPECT_EQ(sums.largest[0], bits_of(3.0F));
   EXPECT_EQ(sums.smallest[1], 0U) << "all zero";
   EXPECT_EQ(sums.largest[1], 0U);
   EXPECT_EQ(sums.smallest[2], 1U);
   EXPECT_EQ(sums.largest[2], 0x7f800000U);
 }
 
-TEST(BlockSumsTest, WidthsBesideTheStrip) {
-  for (const std::size_t columns : {1, 511, 512, 513, 1025}) {
-    const std::vector<float> values = random_values(3 * columns, 5);
-    BlockSums sums;
-    block_sums(values, columns, sums);
-    ASSERT_EQ(sums.sum.size(), columns);
-    for (std::size_t j = 0; j < columns; ++j) {
-      const double expected = 0.0 + values[j] + values[columns + j] + values[2 * columns + j];
-      EXPECT_EQ(sums.sum[j], expected) << columns << " columns, column " << j;
+// As wide as vectors, strips and rows taken at once, and beside them.
+constexpr std::array<std::size_t, 9> widths{1, 7, 15, 16, 17, 511, 512, 513, 1025};
+constexpr std::array<std::size_t, 6> heights{1, 3, 4, 5, 8, 11};
+
+void expect_sums(const BlockSums& sums, const std::vector<float>& values, std::size_t columns) {
+  ASSERT_EQ(sums.sum.size(), columns);
+  for (std::size_t j = 0; j < columns; ++j) {
+    double sum = 0;
+    float smallest = std::numeric_limits<float>::infinity();
+    float largest = 0;
+    for (std::size_t i = j; i < values.size(); i += columns) {
+      sum += values[i];
+      if (values[i] != 0) smallest = std::min(smallest, std::abs(values[i]));
+      largest = std::max(largest, std::abs(values[i]));
+    }
+    EXPECT_EQ(sums.sum[j], sum) << columns << " columns, column " << j;
+    EXPECT_EQ(sums.smallest[j], bits_of(smallest)) << columns << " columns, column " << j;
+    EXPECT_EQ(sums.largest[j], bits_of(largest)) << columns << " columns, column " << j;
+  }
+}
+
+TEST_P(BlockSumsTest, EachWidthAndHeight) {
+  for (const std::size_t columns : widths) {
+    for (const std::size_t rows : heights) {
+      const std::vector<float> values = random_values(rows * columns, 5);
+      BlockSums sums;
+      block_sums(values, columns, sums, GetParam());
+      expect_sums(sums, values, columns);
     }
   }
 }
 
-// The order of the additions is part of the promise: sixteen lanes by column, added up in order.
-TEST(RowSquaresTest, OrderIsFixed) {
-  for (const std::size_t columns : {1, 15, 16, 17, 100, 2560}) {
-    const std::vector<float> values = random_values(2 * columns, 9);
-    std::vector<double> squares(2);
-    row_squares(values, columns, squares);
-    for (std::size_t row = 0; row < 2; ++row) {
-      std::vector<double> lanes(16, 0.0);
-      for (std::size_t j = 0; j < columns; ++j) {
-        const double value = values[row * columns + j];
-        lanes[j % 16] += value * value;
+/// The order of the additions is part of the promise: sixteen lanes by column, added up in order.
+double squares_in_order(const float* row, std::size_t columns) {
+  std::array<double, 16> lanes{};
+  for (std::size_t j = 0; j < columns; ++j) {
+    const double value = row[j];
+    lanes.at(j % 16) += value * value;
+  }
+  double total = 0;
+  for (const double lane : lanes) total += lane;
+  return total;
+}
+
+TEST_P(CenterBlockTest, SubtractsAndMeasuresInAFixedOrder) {
+  for (const std::size_t columns : widths) {
+    for (const std::size_t rows : heights) {
+      const std::vector<float> values = random_values(rows * columns, 9);
+      const std::vector<float> mu = random_values(columns, 11);
+      std::vector<float> centered(values.size());
+      std::vector<double> squares(rows);
+      std::vector<double> centered_squares(rows);
+      BlockSums sums;
+      center_block(values, mu,
+                   {.centered = centered, .squares = squares, .centered_squares = centered_squares},
+                   sums, GetParam());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        ASSERT_EQ(bits_of(centered[i]), bits_of(values[i] - mu[i % columns])) << i;
       }
-      double total = 0;
-      for (const double lane : lanes) total += lane;
-      EXPECT_EQ(squares[row], total) << columns << " columns";
+      for (std::size_t row = 0; row < rows; ++row) {
+        EXPECT_EQ(squares[row], squares_in_order(&values[row * columns], columns));
+        EXPECT_EQ(centered_squares[row], squares_in_order(&centered[row * columns], columns));
+      }
+      expect_sums(sums, centered, columns);
+    }
+  }
+}
+
+TEST_P(IsFiniteDifferenceTest, SeesEachBitAndWhatIsNotFinite) {
+  for (const std::size_t columns : widths) {
+    const std::vector<float> values = random_values(2 * columns, 3);
+    const std::vector<float> mu = random_values(columns, 4);
+    std::vector<float> centered(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) centered[i] = values[i] - mu[i % columns];
+    EXPECT_TRUE(is_finite_difference(values, mu, centered, GetParam()));
+    for (const std::size_t i : {std::size_t{0}, columns - 1, 2 * columns - 1}) {
+      std::vector<float> other = centered;
+      other[i] = std::bit_cast<float>(bits_of(other[i]) ^ 1U);
+      EXPECT_FALSE(is_finite_difference(values, mu, other, GetParam())) << i;
+
+      std::vector<float> endless = values;
+      other = centered;
+      endless[i] = other[i] = std::numeric_limits<float>::infinity();
+      EXPECT_FALSE(is_finite_difference(endless, mu, other, GetParam())) << i;
     }
   }
 }

@@ -16,11 +16,12 @@
 #include <vector>
 
 #include "allocation_limit.h"
+#include "cpu_arithmetic.h"
 #include "stored_block.h"
 #include "widen.h"
 
 // The arithmetic in ATen's operations against the loops that a run on the CPU uses, which
-// matrix_test.cc and block_kernels_test.cc hold against others. On the CPU everywhere, and on a
+// cpu_arithmetic_test.cc and block_kernels_test.cc hold against others. On the CPU everywhere, and on a
 // CUDA device where there is one.
 
 namespace gamma_extract::matrix {
@@ -119,7 +120,7 @@ void expect_same(const Outcome& actual, const Outcome& expected, std::size_t row
 void expect_as_on_the_cpu(Arithmetic& arithmetic, const Block& block,
                           const std::vector<float>& mu) {
   Outcome expected(block);
-  const auto loops = gamma_extract_matrix()->make_arithmetic(Device());
+  const auto loops = make_cpu_arithmetic();
   ASSERT_EQ(center(*loops, block, mu, expected), Status::ok);
   Outcome actual(block);
   ASSERT_EQ(center(arithmetic, block, mu, actual), Status::ok) << arithmetic.message();
@@ -266,7 +267,7 @@ TEST_P(DeviceArithmeticTest, TwoBlocksMayBeInHandAtOnce) {
   const Block second = weights<std::uint16_t>(Dtype::BF16, 50, 2560, 0.1F);
   const std::vector<float> mu = some_mu(2560);
   const auto other = make_device_arithmetic(GetParam());
-  const auto loops = gamma_extract_matrix()->make_arithmetic(Device());
+  const auto loops = make_cpu_arithmetic();
   Outcome expected_first(first);
   Outcome expected_second(second);
   ASSERT_EQ(center(*loops, first, mu, expected_first), Status::ok);
@@ -329,7 +330,7 @@ class LittleMemoryTest : public ::testing::Test {
     ASSERT_EQ(center(*arithmetic_, block, mu, first), Status::ok);
     const Block other = weights<std::uint16_t>(Dtype::BF16, block.rows, block.columns, 0.2F);
     Outcome expected(other);
-    ASSERT_EQ(center(*gamma_extract_matrix()->make_arithmetic(Device()), other, mu, expected),
+    ASSERT_EQ(center(*make_cpu_arithmetic(), other, mu, expected),
               Status::ok);
     const AllocationLimit limit(room);
     Outcome actual(other);

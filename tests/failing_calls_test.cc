@@ -115,7 +115,7 @@ class FailingCloseTest : public FailingCallsTest, public ::testing::WithParamInt
     return 0;
   }
 
-  // One thread: which of several is the first to use libtorch, which closes files too, is chance.
+  // One thread: which of several closes which file first is chance.
   const std::vector<std::string> options_{"--force", "--threads", "1"};
 
   static std::string file_name() { return file_names.at(static_cast<std::size_t>(GetParam())); }

@@ -1,4 +1,4 @@
-// A module of this version whose arithmetic is wrong, as on a machine with bad memory.
+// A module of this version whose arithmetic is wrong, as on a device with bad memory.
 #include <algorithm>
 
 #include "matrix.h"
@@ -24,6 +24,10 @@ class FaultyArithmetic final : public Arithmetic {
   [[nodiscard]] const char* message() const noexcept override { return ""; }
 };
 
+DeviceAnswer say_usable(const Device& /*device*/) noexcept {
+  return {};
+}
+
 std::unique_ptr<Arithmetic> make_faulty(const Device& /*device*/) noexcept {
   return std::make_unique<FaultyArithmetic>();
 }
@@ -35,7 +39,7 @@ const gamma_extract::matrix::Module* gamma_extract_matrix() noexcept {
   static constexpr gamma_extract::matrix::Module faulty{
       .version = gamma_extract::version,
       .libtorch = gamma_extract::libtorch_version,
-      .open_device = nullptr,
+      .open_device = gamma_extract::matrix::say_usable,
       .make_arithmetic = gamma_extract::matrix::make_faulty};
   return &faulty;
 }

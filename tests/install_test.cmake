@@ -53,7 +53,8 @@ endif()
 
 if(MODULE)
   file(REMOVE ${prefix}/${MODULE})
-  execute_process(COMMAND ${prefix}/bin/gamma-extract --model ${MODEL} --out ${work}/none
+  execute_process(
+    COMMAND ${prefix}/bin/gamma-extract --model ${MODEL} --out ${work}/none --device cuda
     RESULT_VARIABLE code ERROR_VARIABLE error)
   if(NOT code EQUAL 2 OR NOT error MATCHES "gamma-extract-matrix.so" OR EXISTS ${work}/none)
     message(FATAL_ERROR "without the module: exit code ${code}, ${error}")

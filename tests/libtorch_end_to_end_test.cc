@@ -7,7 +7,7 @@
 
 #include "extraction.h"
 
-// The program with the arithmetic in a module: libtorch is loaded when it is needed, and not else.
+// The program with libtorch in a module: it is loaded where a device is asked for, and not else.
 
 namespace gamma_extract {
 namespace {
@@ -39,7 +39,7 @@ void expect_no_libtorch(const std::vector<std::string>& arguments, int exit_code
   EXPECT_EQ(libraries.find("libtorch"), std::string::npos) << arguments.front();
 }
 
-TEST(LibtorchEndToEndTest, IsNotLoadedForWhatNeedsNoTensor) {
+TEST(LibtorchEndToEndTest, IsNotLoadedForARefusalOrAnInspection) {
   const TemporaryDirectory directory;
   const std::string out = (directory / "out").string();
   const std::string model = testing::checkpoint("llama-untied-f32").string();
@@ -48,24 +48,28 @@ TEST(LibtorchEndToEndTest, IsNotLoadedForWhatNeedsNoTensor) {
   expect_no_libtorch({"inspect", model}, 0);
   expect_no_libtorch({"--modle", model}, 2);
   expect_no_libtorch({"--model", (directory / "nothing").string(), "--out", out}, 3);
+}
 
-  // The files of another model, by their metadata; and that a run does load it.
-  const std::string loaded = libraries_of({"--model", model, "--out", out, "--quiet"}, 0);
-  EXPECT_NE(loaded.find("libtorch"), std::string::npos);
+TEST(LibtorchEndToEndTest, IsNotLoadedOnTheCpu) {
+  const TemporaryDirectory directory;
+  const std::string out = (directory / "out").string();
+  const std::string model = testing::checkpoint("llama-untied-f32").string();
+  for (const std::string device : {"auto", "cpu"}) {
+    expect_no_libtorch({"--model", model, "--out", out, "--quiet", "--device", device}, 0);
+  }
+  expect_no_libtorch({"verify", out}, 0);
+  // The files of another model, by their metadata.
   expect_no_libtorch(
       {"--model", testing::checkpoint("qwen3-tied-f16").string(), "--out", out, "--quiet"}, 4);
 }
 
-TEST(LibtorchEndToEndTest, LooksForItsCudaHalfWhenADeviceIsAskedForAlone) {
+TEST(LibtorchEndToEndTest, IsLoadedWithItsCudaHalfWhereADeviceIsAskedFor) {
   const std::string model = testing::checkpoint("llama-untied-f32").string();
-  for (const std::string device : {"auto", "cpu"}) {
-    const std::string libraries = libraries_of({"--model", model, "--json", "--device", device}, 0);
-    EXPECT_EQ(libraries.find("_cuda"), std::string::npos) << device;
-  }
   ::setenv("CUDA_VISIBLE_DEVICES", "-1", 1);
-  EXPECT_NE(libraries_of({"--model", model, "--json", "--device", "cuda"}, 2).find("libtorch_cuda"),
-            std::string::npos);
+  const std::string libraries = libraries_of({"--model", model, "--json", "--device", "cuda"}, 2);
   ::unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_NE(libraries.find("libtorch_cpu"), std::string::npos);
+  EXPECT_NE(libraries.find("libtorch_cuda"), std::string::npos);
 }
 
 /// A copy of the program, and beside it what stands for its module.
@@ -80,7 +84,7 @@ class ModuleEndToEndTest : public ::testing::Test {
     const fs::path out = directory_ / "out";
     Program program(directory_ / "bin/gamma-extract",
                     {"--model", testing::checkpoint("llama-untied-f32").string(), "--out",
-                     (out / "deep").string()});
+                     (out / "deep").string(), "--device", "cuda"});
     testing::expect_refused(program.wait(), code, parts);
     EXPECT_FALSE(fs::exists(out));
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu_arithmetic.h"
 #include "device_arithmetic.h"
 #include "expect_fault.h"
 #include "first_pass.h"
@@ -41,7 +42,7 @@ class CountingArithmetic final : public matrix::Arithmetic {
   [[nodiscard]] const char* message() const noexcept override { return loops_->message(); }
 
  private:
-  std::unique_ptr<matrix::Arithmetic> loops_ = gamma_extract_matrix()->make_arithmetic(Device());
+  std::unique_ptr<matrix::Arithmetic> loops_ = matrix::make_cpu_arithmetic();
 };
 
 class PassesTest : public ::testing::Test {
@@ -73,8 +74,7 @@ class PassesTest : public ::testing::Test {
   SecondPass run_second(const Source& source, const FirstPass& first, unsigned threads) {
     SecondPassOptions options;
     options.threads = threads;
-    return second_pass({&source, &matrix_}, layout_, *gamma_extract_matrix(), first, options,
-                       observer_);
+    return second_pass({&source, &matrix_}, layout_, first, options, observer_);
   }
 
   /// As for a CUDA device, with two blocks in hand, but on the CPU.
@@ -86,10 +86,11 @@ class PassesTest : public ::testing::Test {
     SecondPassOptions options;
     options.threads = threads;
     options.device = {.kind = Device::Kind::cuda};
+    options.module = &module;
     options.centered = [this](std::uint64_t offset, std::span<const std::byte> bytes) {
       std::ranges::copy(bytes, written_.begin() + static_cast<std::ptrdiff_t>(offset));
     };
-    return second_pass({&source, &matrix_}, layout_, module, first, options, observer_);
+    return second_pass({&source, &matrix_}, layout_, first, options, observer_);
   }
 
   TemporaryDirectory directory_;
@@ -142,7 +143,7 @@ TEST_F(PassesTest, ADeviceChangesNothingWhateverTheThreads) {
   }
 }
 
-TEST_F(PassesTest, AThreadHasTwoBlocksInHandOnADeviceAndOneOnTheCpu) {
+TEST_F(PassesTest, AThreadHasTwoBlocksInHandOnADevice) {
   const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
   matrix::Module module = *gamma_extract_matrix();
@@ -150,14 +151,12 @@ TEST_F(PassesTest, AThreadHasTwoBlocksInHandOnADeviceAndOneOnTheCpu) {
       [](const Device& /*device*/) noexcept -> std::unique_ptr<matrix::Arithmetic> {
     return std::make_unique<CountingArithmetic>();
   };
-  for (const Device device : {Device(), Device{.kind = Device::Kind::cuda}}) {
-    CountingArithmetic::most_in_hand = 0;
-    SecondPassOptions options;
-    options.device = device;
-    second_pass({&source, &matrix_}, layout_, module, first, options, observer_);
-    EXPECT_EQ(CountingArithmetic::most_in_hand, device == Device() ? 1 : 2);
-    EXPECT_EQ(CountingArithmetic::in_hand, 0);
-  }
+  SecondPassOptions options;
+  options.device = {.kind = Device::Kind::cuda};
+  options.module = &module;
+  second_pass({&source, &matrix_}, layout_, first, options, observer_);
+  EXPECT_EQ(CountingArithmetic::most_in_hand, 2);
+  EXPECT_EQ(CountingArithmetic::in_hand, 0);
 }
 
 TEST_F(PassesTest, GammaIsHashedAsItIsStored) {

@@ -99,6 +99,14 @@ TEST_F(ReplacingEndToEndTest, AnotherModelNeedsForce) {
   EXPECT_EQ(testing::count_entries(out()), 5U);
 }
 
+// The matrix itself would be refused (3), after all of it was read.
+TEST_F(ReplacingEndToEndTest, AnotherModelIsRefusedBeforeTheMatrixIsRead) {
+  const fs::path broken = fs::path(TEST_DATA) / "hostile/nan.safetensors";
+  expect_refused(run(broken, {"--tensor", "w"}), 3, {"NaN"});
+  expect_success(run(copy("llama-untied-f32", "first")));
+  expect_refused(run(broken, {"--tensor", "w"}), 4, {"first", "nan", "--force"});
+}
+
 TEST_F(ReplacingEndToEndTest, FilesWithoutMetadataNeedForce) {
   const fs::path model = copy("llama-untied-f32", "model");
   const OutputFiles files(out(), "model");

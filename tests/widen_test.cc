@@ -7,7 +7,8 @@
 #include <limits>
 #include <vector>
 
-// The expected bits follow from the formats; tests/matrix_test.cc compares with libtorch.
+// The expected bits follow from the formats; tests/device_arithmetic_test.cc compares with
+// libtorch.
 
 namespace gamma_extract {
 namespace {
@@ -15,13 +16,14 @@ namespace {
 using safetensors::Dtype;
 
 template <class Stored>
-std::vector<std::uint32_t> widened(const std::vector<Stored>& stored, Dtype dtype) {
+std::vector<std::uint32_t> widened(const std::vector<Stored>& stored, Dtype dtype,
+                                   Vectors vectors = widest_vectors()) {
   std::vector<float> values(stored.size());
   widen({.bytes = std::as_bytes(std::span(stored)),
          .dtype = dtype,
          .rows = 1,
          .columns = stored.size()},
-        values);
+        values, vectors);
   std::vector<std::uint32_t> bits;
   for (const float value : values) bits.push_back(std::bit_cast<std::uint32_t>(value));
   return bits;
@@ -54,6 +56,28 @@ TEST(WidenTest, F64IsRoundedOnceTiesToEven) {
                                         subnormal * 0.75, 1e300, -1e300},
                     Dtype::F64),
             (Bits{0x3f800000, 0x3f800001, 1, 0, 1, 0x7f800000, 0xff800000}));
+}
+
+/// Every value of a type of 16 bits, and no whole number of vectors.
+std::vector<std::uint16_t> all_short_values() {
+  std::vector<std::uint16_t> all(65536 + 7);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+  return all;
+}
+
+TEST(WidenTest, EveryWidthGivesTheSameBits) {
+  const std::vector<std::uint16_t> all = all_short_values();
+  std::vector<double> wide;
+  for (const std::uint16_t value : all) {
+    wide.push_back(std::ldexp(1.0 + value / 65536.0 / 65536.0, value % 300 - 150));
+  }
+  for (const Vectors vectors : {Vectors::avx2, Vectors::avx512}) {
+    if (!has_vectors(vectors)) continue;
+    for (const Dtype dtype : {Dtype::BF16, Dtype::F16}) {
+      EXPECT_EQ(widened(all, dtype, vectors), widened(all, dtype, Vectors::portable));
+    }
+    EXPECT_EQ(widened(wide, Dtype::F64, vectors), widened(wide, Dtype::F64, Vectors::portable));
+  }
 }
 
 TEST(WidenTest, SignificantBits) {

@@ -1,19 +1,16 @@
-#include "matrix.h"
+#include "cpu_arithmetic.h"
 
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <vector>
 
 #include "stored_block.h"
-#include "widen.h"
 
-// The module's objects, linked plainly. Expected bits are those that torch gives for the same
-// values
+// Expected bits are those that torch gives for the same values
 // (`torch.tensor(...).to(torch.float32).view(torch.int32)`), or follow from the formats.
 
 namespace gamma_extract::matrix {
@@ -35,7 +32,7 @@ std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
   return bits;
 }
 
-class MatrixTest : public ::testing::Test {
+class CpuArithmeticTest : public ::testing::Test {
  protected:
   /// Centers one block, whose products stay in the members.
   Status center(const StoredBlock& block, const std::vector<float>& mu) {
@@ -61,7 +58,7 @@ class MatrixTest : public ::testing::Test {
     return gamma_;
   }
 
-  std::unique_ptr<Arithmetic> arithmetic_ = gamma_extract_matrix()->make_arithmetic(Device());
+  std::unique_ptr<Arithmetic> arithmetic_ = make_cpu_arithmetic();
   std::vector<float> gamma_;
   std::vector<float> centered_;
   std::vector<double> gamma_squares_;
@@ -69,26 +66,26 @@ class MatrixTest : public ::testing::Test {
   BlockSums sums_;
 };
 
-TEST_F(MatrixTest, WidensBf16) {
+TEST_F(CpuArithmeticTest, WidensBf16) {
   const std::vector<std::uint16_t> stored{0x3f80, 0xbf80, 0x0001, 0x8000, 0x7f7f};
   EXPECT_EQ(
       bits_of(widened(stored, Dtype::BF16)),
       (std::vector<std::uint32_t>{0x3f800000, 0xbf800000, 0x00010000, 0x80000000, 0x7f7f0000}));
 }
 
-TEST_F(MatrixTest, WidensF16WithItsSubnormals) {
+TEST_F(CpuArithmeticTest, WidensF16WithItsSubnormals) {
   const std::vector<std::uint16_t> stored{0x3c00, 0x0001, 0x83ff, 0x8000, 0x7bff};
   EXPECT_EQ(
       bits_of(widened(stored, Dtype::F16)),
       (std::vector<std::uint32_t>{0x3f800000, 0x33800000, 0xb87fc000, 0x80000000, 0x477fe000}));
 }
 
-TEST_F(MatrixTest, KeepsF32) {
+TEST_F(CpuArithmeticTest, KeepsF32) {
   const std::vector<float> stored{1, -0.0F, std::numeric_limits<float>::denorm_min()};
   EXPECT_EQ(bits_of(widened(stored, Dtype::F32)), bits_of(stored));
 }
 
-TEST_F(MatrixTest, RoundsF64Once) {
+TEST_F(CpuArithmeticTest, RoundsF64Once) {
   const double tie = 1 + std::ldexp(1.0, -24);
   const double subnormal = std::ldexp(1.0, -149);
   EXPECT_EQ(bits_of(widened(std::vector<double>{tie, std::nextafter(tie, 2), subnormal,
@@ -97,28 +94,7 @@ TEST_F(MatrixTest, RoundsF64Once) {
             (std::vector<std::uint32_t>{0x3f800000, 0x3f800001, 1, 0, 1, 0x7f800000}));
 }
 
-// The first pass widens without libtorch: each value that the two short types have, but for NaN,
-// whose bits nobody reads.
-TEST_F(MatrixTest, WidensAsTheFirstPassDoes) {
-  std::vector<std::uint16_t> stored(65536);
-  std::iota(stored.begin(), stored.end(), std::uint16_t{0});
-  for (const Dtype dtype : {Dtype::BF16, Dtype::F16}) {
-    const std::vector<float> expected = widened(stored, dtype);
-    std::vector<float> values(stored.size());
-    widen(block_of(stored, dtype, stored.size()), values);
-    for (std::size_t i = 0; i < stored.size(); ++i) {
-      if (std::isnan(expected[i])) {
-        EXPECT_TRUE(std::isnan(values[i])) << i;
-      } else {
-        EXPECT_EQ(std::bit_cast<std::uint32_t>(values[i]),
-                  std::bit_cast<std::uint32_t>(expected[i]))
-            << i;
-      }
-    }
-  }
-}
-
-TEST_F(MatrixTest, CentersAndMeasures) {
+TEST_F(CpuArithmeticTest, CentersAndMeasures) {
   const std::vector<float> stored{3, 4, 6, 8};
   ASSERT_EQ(center(block_of(stored, Dtype::F32, 2), {1, 2}), Status::ok);
   EXPECT_EQ(gamma_, stored);
@@ -128,19 +104,12 @@ TEST_F(MatrixTest, CentersAndMeasures) {
   EXPECT_EQ(sums_.sum, (std::vector<double>{7, 8}));
 }
 
-TEST_F(MatrixTest, EveryNanIsTheSame) {
+TEST_F(CpuArithmeticTest, EveryNanIsTheSame) {
   const float infinity = std::numeric_limits<float>::infinity();
   const std::vector<float> stored{std::bit_cast<float>(0xff812345U), infinity, -0.0F};
   ASSERT_EQ(center(block_of(stored, Dtype::F32, 3), {0, infinity, 0}), Status::ok);
   EXPECT_EQ(bits_of(gamma_), (std::vector<std::uint32_t>{0x7fc00000, 0x7f800000, 0x80000000}));
   EXPECT_EQ(bits_of(centered_), (std::vector<std::uint32_t>{0x7fc00000, 0x7fc00000, 0x80000000}));
-}
-
-// An exception of libtorch's (a shape that does not fit) must not leave the module.
-TEST_F(MatrixTest, AFailureIsAValue) {
-  const std::vector<float> stored{1, 2, 3, 4};
-  EXPECT_EQ(center(block_of(stored, Dtype::F32, 2), {1, 2, 3}), Status::failed);
-  EXPECT_STRNE(arithmetic_->message(), "");
 }
 
 }  // namespace
