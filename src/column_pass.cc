@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "block_kernels.h"
+#include "partial_sums.h"
 #include "widen.h"
 
 namespace gamma_extract {
@@ -70,6 +71,7 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
     const BlockVisitor visit = options.make_visitor ? options.make_visitor() : BlockVisitor();
     std::vector<float> values(layout.block_values());
     BlockSums sums;
+    PartialSums partial(findings.sums, significant_bits(source.matrix->tensor.dtype));
 
     for (std::uint64_t i = next++; i < layout.size() && keep_going(); i = next++) {
       observer.stop.check();
@@ -79,14 +81,14 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
       widen(block, widened);
       block_sums(widened, place.columns, sums);
       if (any_nonfinite(sums)) findings.add_nonfinite(place, block, widened);
-      findings.sums.add(place.first_column, place.rows, widened, sums,
-                        significant_bits(block.dtype));
+      partial.add(place.first_column, place.rows, widened, sums);
       observer.progress.done += block.bytes.size();
       if (visit) {
         visit({.index = i, .place = place, .stored = block, .values = widened, .sums = sums},
               keep_going);
       }
     }
+    partial.flush();
   });
   return findings.finish(layout.rows());
 }

@@ -149,17 +149,6 @@ void BlockSums::resize(std::size_t columns) {
   largest.resize(columns);
 }
 
-bool sum_is_exact(std::uint32_t smallest, std::uint32_t largest, std::uint64_t rows,
-                  int significant_bits) noexcept {
-  if (largest >= infinity_bits) return false;
-  // Exponents as stored; subnormals have the unit of exponent 1.
-  const int low = static_cast<int>(std::max(smallest >> 23U, 1U));
-  const int high = static_cast<int>(std::max(largest >> 23U, 1U));
-  // unit = 2^(low - significant_bits + 1), and each magnitude is below 2^(high + 1).
-  return high - low + significant_bits + std::bit_width(rows - 1) <=
-         std::numeric_limits<double>::digits;
-}
-
 ColumnSums::ColumnSums(std::size_t columns) : sums_(columns), nonfinite_(columns) {}
 
 void ColumnSums::add(std::size_t first_column, std::size_t rows, std::span<const float> values,
@@ -198,6 +187,13 @@ void ColumnSums::add(std::size_t first_column, std::size_t rows, std::span<const
     }
   }
   for (const auto& [column, flags] : nonfinite) nonfinite_[first_column + column] |= flags;
+}
+
+void ColumnSums::add_exact(std::size_t first_column, std::span<const double> sums) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t column = 0; column < sums.size(); ++column) {
+    sums_[first_column + column].add(sums[column]);
+  }
 }
 
 std::vector<float> ColumnSums::means(std::uint64_t rows) const {

@@ -11,6 +11,7 @@
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
 #include "matrix_faults.h"
+#include "partial_sums.h"
 #include "turns.h"
 #include "workers.h"
 
@@ -93,12 +94,14 @@ class Passage {
     for (auto& hand : hands) {
       hand = std::make_unique<Workspace>(source_, layout_, options_);
     }
+    PartialSums residual(residual_, float_digits);
     std::size_t started = 0;
     std::size_t finished = 0;
     do {
       while (started - finished < hands.size() && start(*hands[started % hands.size()])) ++started;
-      if (finished == started) return;
-    } while (finish(*hands[finished++ % hands.size()], keep_going));
+      if (finished == started) break;
+    } while (finish(*hands[finished++ % hands.size()], residual, keep_going));
+    residual.flush();
   }
 
   SecondPass finish() {
@@ -139,12 +142,12 @@ class Passage {
 
   /// Awaits the products of the block, and hashes and writes them. Returns false if its turn will
   /// not come.
-  bool finish(Workspace& hand, const KeepGoing& keep_going) {
+  bool finish(Workspace& hand, PartialSums& residual, const KeepGoing& keep_going) {
     const matrix::Products& products = hand.products;
     require_ok(hand.arithmetic->finish(), *hand.arithmetic, options_.device);
     require_no_overflow(source_, hand.place, mu_of(hand.place), products);
-    residual_.add(hand.place.first_column, hand.place.rows, products.centered,
-                  products.centered_sums, float_digits);
+    residual.add(hand.place.first_column, hand.place.rows, products.centered,
+                 products.centered_sums);
     const auto gamma =
         options_.dtype == OutputDtype::source ? hand.block.bytes : std::as_bytes(products.gamma);
     const auto centered = std::as_bytes(products.centered);

@@ -1,9 +1,12 @@
 #ifndef GAMMA_EXTRACT_COLUMN_SUMS_H_
 #define GAMMA_EXTRACT_COLUMN_SUMS_H_
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -64,11 +67,28 @@ struct BlockSums {
   void resize(std::size_t columns);
 };
 
-/// Whether the float64 sum of `rows` values is exact in any order, given the bits of their smallest
-/// nonzero and their largest magnitude and the number of significant bits of the type that they
-/// were stored in (8 for BF16, 11 for F16, 24 otherwise).
-bool sum_is_exact(std::uint32_t smallest, std::uint32_t largest, std::uint64_t rows,
-                  int significant_bits) noexcept;
+/// How many binades lie between the two exponents of magnitudes given by their bits: subnormals
+/// have that of the smallest normal number. More than any two finite ones where the largest is not.
+inline int binades_between(std::uint32_t smallest, std::uint32_t largest) noexcept {
+  const int low = static_cast<int>(std::max(smallest >> 23U, 1U));
+  const int high = static_cast<int>(std::max(largest >> 23U, 1U));
+  return largest >= infinity_bits ? 1024 : high - low;
+}
+
+/// Whether the float64 sum of `rows` values is exact in any order, given the binades between their
+/// smallest nonzero and their largest magnitude and the number of significant bits of the type that
+/// they were stored in (8 for BF16, 11 for F16, 24 otherwise).
+inline bool sum_is_exact(int binades, std::uint64_t rows, int significant_bits) noexcept {
+  // unit = 2^(low - significant_bits + 1), and each magnitude is below 2^(high + 1).
+  return binades + significant_bits + std::bit_width(rows - 1) <=
+         std::numeric_limits<double>::digits;
+}
+
+/// The same, given the bits of the two magnitudes.
+inline bool sum_is_exact(std::uint32_t smallest, std::uint32_t largest, std::uint64_t rows,
+                         int significant_bits) noexcept {
+  return sum_is_exact(binades_between(smallest, largest), rows, significant_bits);
+}
 
 /// The exact sums of all columns of a matrix. Thread-safe: blocks may be added from any thread in
 /// any order, with the same result. 48 bytes a column.
@@ -81,6 +101,9 @@ class ColumnSums {
   /// that hold a value that is not finite are marked.
   void add(std::size_t first_column, std::size_t rows, std::span<const float> values,
            const BlockSums& sums, int significant_bits);
+
+  /// Adds a sum to each column from `first_column` on. Each is exact: a multiple of 2^-149.
+  void add_exact(std::size_t first_column, std::span<const double> sums);
 
   /// The exact mean of each column over `rows` rows, rounded once. A column with a NaN, or with
   /// infinities of both signs, gives NaN (0x7fc00000), one with infinities of one sign that
