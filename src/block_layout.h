@@ -39,9 +39,10 @@ struct BlockPlace {
 
 class BlockLayout {
  public:
-  /// 512 KiB of float32: a thread's blocks stay in its second-level cache until they are written;
-  /// smaller ones cost more calls.
-  static constexpr std::uint64_t max_values = std::uint64_t{1} << 17U;
+  /// 1 MiB of float32. Threads that write smaller blocks into the same two files wait for each
+  /// other more often; larger ones leave the processor's caches before they are written
+  /// (docs/performance.md has figures).
+  static constexpr std::uint64_t max_values = std::uint64_t{1} << 18U;
   /// Keeps a block's column sums exact in float64 over a wide range of exponents.
   static constexpr std::uint64_t max_rows = 1024;
 

@@ -72,8 +72,8 @@ struct Workspace {
   std::unique_ptr<matrix::Arithmetic> arithmetic;
 };
 
-/// What the threads share. Each takes the next block, computes, has its turn for what depends on
-/// the order (hashes, and sums that round), and writes. Whoever has two blocks in hand finishes the
+/// What the threads share. Each takes the next block, computes, writes, and has its turn for what
+/// depends on the order (hashes, and sums that round). Whoever has two blocks in hand finishes the
 /// one with the smaller index first, so that nobody waits for a turn that cannot come.
 class Passage {
  public:
@@ -151,13 +151,15 @@ class Passage {
     const auto gamma =
         options_.dtype == OutputDtype::source ? hand.block.bytes : std::as_bytes(products.gamma);
     const auto centered = std::as_bytes(products.centered);
-    const bool had_turn = turns_.take(hand.index, keep_going, [&] {
+    const auto in_order = [&] {
       gamma_hash_.update(gamma);
       centered_hash_.update(centered);
       add_squares(hand.place, products);
-    });
-    if (had_turn) write(hand.index, hand.place, gamma, centered);
-    return had_turn;
+    };
+    // While the block is in the cache, if its turn has come; rather than wait, it is written first.
+    const bool had_turn = turns_.take_now(hand.index, in_order);
+    write(hand.index, hand.place, gamma, centered);
+    return had_turn || turns_.take(hand.index, keep_going, in_order);
   }
 
   /// A row that is cut gets its squares piece by piece, so in order.

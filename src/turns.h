@@ -23,14 +23,28 @@ class Turns {
       if (!keep_going()) return false;
       changed_.wait_for(lock, look_again);
     }
-    work();
-    ++next_;
-    lock.unlock();
-    changed_.notify_all();
+    work_and_pass_on(lock, work);
+    return true;
+  }
+
+  /// The same, but returns false where the turn has not come yet.
+  template <class Work>
+  bool take_now(std::uint64_t index, const Work& work) {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock() || next_ != index) return false;
+    work_and_pass_on(lock, work);
     return true;
   }
 
  private:
+  template <class Work>
+  void work_and_pass_on(std::unique_lock<std::mutex>& lock, const Work& work) {
+    work();
+    ++next_;
+    lock.unlock();
+    changed_.notify_all();
+  }
+
   static constexpr std::chrono::milliseconds look_again{20};
 
   std::mutex mutex_;
