@@ -1,7 +1,6 @@
 #include "column_pass.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -64,7 +63,7 @@ class Findings {
 ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
                        const ColumnPassOptions& options, const Observer& observer) {
   Findings findings(layout.columns());
-  std::atomic<std::uint64_t> next{0};
+  BlockSequence blocks(layout);
 
   run_workers(options.threads, [&](const KeepGoing& keep_going) {
     BlockReader reader(source, layout);
@@ -73,10 +72,12 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
     BlockSums sums;
     PartialSums partial(findings.sums, significant_bits(source.matrix->tensor.dtype));
 
-    for (std::uint64_t i = next++; i < layout.size() && keep_going(); i = next++) {
+    while (keep_going()) {
       observer.stop.check();
-      const BlockPlace place = layout.block(i);
-      const StoredBlock block = reader.block(place);
+      const std::optional<ReadBlock> read = blocks.read_next(reader);
+      if (!read) break;
+      const BlockPlace& place = read->place;
+      const StoredBlock& block = read->stored;
       const std::span<float> widened(values.data(), place.values());
       widen(block, widened);
       block_sums(widened, place.columns, sums);
@@ -84,7 +85,11 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
       partial.add(place.first_column, place.rows, widened, sums);
       observer.progress.done += block.bytes.size();
       if (visit) {
-        visit({.index = i, .place = place, .stored = block, .values = widened, .sums = sums},
+        visit({.index = read->index,
+               .place = place,
+               .stored = block,
+               .values = widened,
+               .sums = sums},
               keep_going);
       }
     }

@@ -33,5 +33,15 @@ TEST(TurnsTest, NobodyWaitsForAWorkerThatFailed) {
   EXPECT_FALSE(worked);
 }
 
+TEST(TurnsTest, WhoseTurnHasNotComeIsToldSoAtOnce) {
+  Turns turns;
+  std::vector<int> order;
+  EXPECT_FALSE(turns.take_now(1, [&] { order.push_back(1); }));
+  EXPECT_TRUE(turns.take_now(0, [&] { order.push_back(0); }));
+  EXPECT_FALSE(turns.take_now(0, [&] { order.push_back(0); }));
+  EXPECT_TRUE(turns.take_now(1, [&] { order.push_back(1); }));
+  EXPECT_EQ(order, (std::vector<int>{0, 1}));
+}
+
 }  // namespace
 }  // namespace gamma_extract
