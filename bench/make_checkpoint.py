@@ -4,10 +4,14 @@ with its published figures (published_figures.py), which hold after the rounding
 
     make_checkpoint.py DIR                        one model.safetensors of 0.78 GB
     make_checkpoint.py DIR --sharded              three shards and an index, the matrix in the first
+    make_checkpoint.py DIR --layers 36            the whole model's bulk: 8.04 GB in three shards
     make_checkpoint.py DIR --rows N --columns M   another shape: values alike, no figures
 
-The same seed gives the same matrix, in one file or sharded. Only the embedding is real in size: the
-other tensors are stand-ins, so that the files have the layout of a checkpoint and not its bulk.
+The same seed gives the same matrix, in one file, sharded or with layers. Only the embedding is real:
+without --layers the other tensors are a few vectors, so that the files have the layout of a checkpoint
+and not its bulk. With --layers they have the names and shapes of Qwen3-4B-Instruct-2507's, so that
+transformers loads the directory, and one random block over and over for values: enough to measure how
+long loading takes, and for nothing else.
 
 How the figures come about. A row is gamma_i = mu + gamma'_i, and with u the direction of mu and m its
 length,
@@ -45,6 +49,11 @@ CENTERED_MEAN, CENTERED_STD = 1.0401338, 0.1889198
 GAMMA_MEAN = 1.0872832
 CENTERED_MIN, CENTERED_MEDIAN, CENTERED_MAX = (float(published.CENTERED_NORM[k]) for k in ("min", "median", "max"))
 GAMMA_MIN, GAMMA_MEDIAN, GAMMA_MAX = (float(published.GAMMA_NORM[k]) for k in ("min", "median", "max"))
+
+# The layers that --layers makes.
+LAYERS = {"intermediate_size": 9728, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
+          "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 5000000, "max_position_embeddings": 262144}
+SHARDS = 3
 
 SPIKE_ROWS = 2400  # rows of small norm, those of the duplicate groups among them
 GAP = 2e-4  # kept free around a norm that a figure names: more than rounding moves any
@@ -390,40 +399,74 @@ def write_matrix(file, matrix, dtype, threads):
     file.seek(end)
 
 
+def write_stand_in(file, shape, dtype):
+    """A vector of ones, or a matrix that repeats one block, which leaves nothing to draw."""
+    if len(shape) == 1:
+        file.write(stored(np.ones(shape, dtype=np.float32), dtype))
+        return
+    values = np.random.default_rng(0).standard_normal(1 << 20, dtype=np.float32)
+    block = stored(np.float32(0.02) * values, dtype).tobytes()
+    size = ITEM_SIZE[dtype] * int(np.prod(shape))
+    for start in range(0, size, len(block)):
+        file.write(block[: size - start])
+
+
 def write_shard(path, dtype, matrix, stand_ins, threads):
-    """One safetensors file: the matrix, unless it is None, and vectors of ones. Returns the data's size."""
-    columns = stand_ins[1]
-    tensors = [(name, dtype, [columns]) for name in stand_ins[0]]
+    """One safetensors file: the matrix, unless it is None, and stand_ins, (name, shape). Returns the data's size."""
+    tensors = [(name, dtype, shape) for name, shape in stand_ins]
     if matrix is not None:
         tensors.insert(0, (TENSOR, dtype, [matrix.rows, matrix.columns]))
     with open(path, "w+b") as file:
         size = write_header(file, tensors)
         if matrix is not None:
             write_matrix(file, matrix, dtype, threads)
-        for _ in stand_ins[0]:
-            file.write(stored(np.ones(columns, dtype=np.float32), dtype))
+        for _, shape in stand_ins:
+            write_stand_in(file, shape, dtype)
     return size
 
 
-def write_checkpoint(directory, matrix, dtype, sharded, threads):
+def layer(number, columns):
+    """(name, shape) of each tensor of one layer in full."""
+    inner, head = LAYERS["intermediate_size"], LAYERS["head_dim"]
+    queries, keys = (head * LAYERS[heads] for heads in ("num_attention_heads", "num_key_value_heads"))
+    shapes = {"input_layernorm": [columns], "mlp.down_proj": [columns, inner], "mlp.gate_proj": [inner, columns],
+              "mlp.up_proj": [inner, columns], "post_attention_layernorm": [columns], "self_attn.k_norm": [head],
+              "self_attn.k_proj": [keys, columns], "self_attn.o_proj": [columns, queries], "self_attn.q_norm": [head],
+              "self_attn.q_proj": [queries, columns], "self_attn.v_proj": [keys, columns]}
+    return [(f"model.layers.{number}.{name}.weight", shape) for name, shape in shapes.items()]
+
+
+def stand_ins(columns, layers):
+    """What each shard holds beside the matrix."""
+    norm = ("model.norm.weight", [columns])
+    if layers == 0:
+        norms = [f"model.layers.0.{name}_layernorm.weight" for name in ("input", "post_attention")]
+        return [*([(name, [columns])] for name in norms), [norm]]
+    shards = [[] for _ in range(SHARDS)]
+    for number in range(layers):
+        shards[number * SHARDS // layers] += layer(number, columns)
+    shards[-1].append(norm)
+    return shards
+
+
+def write_checkpoint(directory, matrix, dtype, sharded, layers, threads):
     directory.mkdir(parents=True, exist_ok=True)
     for old in [*directory.glob("*.safetensors"), *directory.glob("*.safetensors.index.json")]:
         old.unlink()
     torch_names = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
     config = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": matrix.columns,
-              "vocab_size": matrix.rows, "num_hidden_layers": 1, "tie_word_embeddings": True,
-              "torch_dtype": torch_names[dtype]}
+              "vocab_size": matrix.rows, "num_hidden_layers": layers or 1, "tie_word_embeddings": True,
+              "torch_dtype": torch_names[dtype], **(LAYERS if layers else {})}
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    stand_ins = [["model.layers.0.input_layernorm.weight"], ["model.layers.0.post_attention_layernorm.weight"],
-                 ["model.norm.weight"]]
+    shards = stand_ins(matrix.columns, layers)
     if not sharded:
-        write_shard(directory / "model.safetensors", dtype, matrix, (sum(stand_ins, []), matrix.columns), threads)
+        write_shard(directory / "model.safetensors", dtype, matrix, sum(shards, []), threads)
         return
     weight_map, total = {}, 0
-    for i, names in enumerate(stand_ins):
-        shard, held = f"model-{i + 1:05}-of-{len(stand_ins):05}.safetensors", matrix if i == 0 else None
-        total += write_shard(directory / shard, dtype, held, (names, matrix.columns), threads)
-        weight_map.update({name: shard for name in ([TENSOR] if i == 0 else []) + names})
+    for i, tensors in enumerate(shards):
+        shard, held = f"model-{i + 1:05}-of-{len(shards):05}.safetensors", matrix if i == 0 else None
+        total += write_shard(directory / shard, dtype, held, tensors, threads)
+        weight_map.update({name: shard for name in ([TENSOR] if i == 0 else []) + [name for name, _ in tensors]})
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     (directory / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
@@ -432,6 +475,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--sharded", action="store_true")
+    parser.add_argument("--layers", type=int, default=0, help="layers in full; implies --sharded")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--columns", type=int)
     parser.add_argument("--dtype", choices=ITEM_SIZE, default="BF16")
@@ -444,7 +488,8 @@ def main():
     else:
         matrix = Plain(rows, columns, arguments.seed)
     matrix.prepare(arguments.dtype, arguments.threads)
-    write_checkpoint(arguments.directory, matrix, arguments.dtype, arguments.sharded, arguments.threads)
+    write_checkpoint(arguments.directory, matrix, arguments.dtype, arguments.sharded or arguments.layers > 0,
+                     arguments.layers, arguments.threads)
 
 
 if __name__ == "__main__":
