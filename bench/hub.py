@@ -27,7 +27,7 @@ from pathlib import Path
 from checkpoint_file import find_matrix
 from measured_run import executable, machine, measure, scratch_directory, warm
 from nginx_hub import REPO, NginxHub
-from paired_rounds import cost_lines, in_turn, line
+from paired_rounds import cost_table, in_turn, paired, ratio_table
 
 NAMES = ["gamma_centroid_mu.safetensors", "gamma_x.safetensors", "gamma_centered_x.safetensors"]
 MEBIBYTE = 1 << 20
@@ -137,10 +137,9 @@ class Bench:
                 return measure(commands[part])
 
             measured = in_turn(run, dict.fromkeys(commands, self.rounds))
-        print("\n".join(cost_lines(measured)))
-        remote, local, curl = measured.values()
-        ratios = [a.wall / (b.wall + c.wall) for a, b, c in zip(remote, local, curl)]
-        print(line("Hub / (curl + directory)", ratios))
+        remote, local, curl = commands
+        ratios = paired(measured, (remote, local, curl), lambda hub, directory, piece: hub / (piece + directory))
+        print("\n".join([*cost_table(measured, local), "", *ratio_table({"Hub / (curl + directory)": ratios})]))
         self.expect(statistics.median(ratios) <= 1.6, f"at most 1.6: {statistics.median(ratios):.2f}")
 
     def memory(self):

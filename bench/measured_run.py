@@ -16,25 +16,41 @@ class Measured:
     wall: float  # seconds, from before the start until the process is gone
     cpu: float  # seconds, user and system, all threads
     peak: float  # MB (10^6 bytes), the resident set's largest size, mapped libraries included
+    read: int  # bytes, by read and its like, from the page cache or the disk
+    written: int  # bytes, by write and its like
+    from_disk: int  # bytes that the disk was asked for meanwhile, those of memory maps included
+    killed: bool  # out of memory
+    mapped: int = 0  # bytes read through a memory map, which nobody counts: set by who knows
 
 
-def measure(command):
-    """Runs command to its end; what is not a success ends the measurement with its words.
+def measure(command, expendable=False):
+    """Runs command to its end; what is not a success ends the measurement with its words. One that is
+    expendable is the first to be killed where memory runs out, and that is no failure.
 
     The kernel counts in a child's peak what the parent had at the fork, so that a small program's peak
     reads as this interpreter's, some 15 MB.
     """
     with tempfile.TemporaryFile() as words:
         start = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), stdout=words, stderr=words)
-        _, status, usage = os.wait4(process.pid, 0)
+        process = subprocess.Popen(list(map(str, command)), stdout=words, stderr=words,
+                                   preexec_fn=volunteer if expendable else None)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         wall = time.perf_counter() - start
+        io = dict(line.split(": ") for line in Path(f"/proc/{process.pid}/io").read_text().splitlines())
+        _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
+        killed = expendable and process.returncode == -signal.SIGKILL
+        if process.returncode != 0 and not killed:
             words.seek(0)
             text = words.read().decode(errors="replace")
             sys.exit(f"{' '.join(map(str, command))}: ended with {process.returncode}\n{text}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6,
+                    int(io["rchar"]), int(io["wchar"]), int(io["read_bytes"]), killed)
+
+
+def volunteer():
+    """Makes this process the one that the kernel kills first."""
+    Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def executable(path):
@@ -51,6 +67,13 @@ def warm(path):
     with open(path, "rb", buffering=0) as file:
         while file.readinto(buffer):
             pass
+
+
+def chill(path):
+    """Puts a file out of the page cache, so that later reads come from the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())  # what is not yet on the disk would stay
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def machine():
