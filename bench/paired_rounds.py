@@ -76,5 +76,5 @@ def read_cell(runs):
 
 def ratio_table(ratios):
     """ratios: name -> the values of each round; those without any are left out."""
-    yield from head("paired", "median", "min to max")
-    yield from (row(name, *spread(values)) for name, values in ratios.items() if values)
+    rows = [row(name, *spread(values)) for name, values in ratios.items() if values]
+    return [*head("paired", "median", "min to max"), *rows] if rows else []
