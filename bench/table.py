@@ -40,7 +40,7 @@ def parse_arguments():
     parser.add_argument("--floor", type=executable, default=str(build / "bench" / "floor"))
     parser.add_argument("--start-up", type=executable, default=str(build / "bench" / "start_up"))
     parser.add_argument("--python", default=sys.executable,
-                        help="the peer's interpreter, with numpy and safetensors, and the notebook's, with transformers")
+                        help="the peer's interpreter, with numpy and safetensors; the notebook's, with transformers")
     parser.add_argument("--work", type=Path, help="where the outputs are written (default: inside build/)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--peer-rounds", type=int, default=3)
