@@ -12,11 +12,11 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from checkpoint_file import find_matrix
-from measured_run import chill, executable, machine, measure, scratch_directory, warm
+from measured_run import chill, executable, machine, measure, scratch_directory
 from paired_rounds import cost_table, in_turn, paired, ratio_table
 
 HERE = Path(__file__).resolve().parent
@@ -55,9 +55,7 @@ class Part:
     words: str  # its name in the table
     command: list
     rounds: int
-    reads: list = field(default_factory=list)  # files: warm before each run, or cold
-    cold: bool = False
-    writes: bool = False  # as much as the floor does
+    cold: bool = False  # the matrix is out of the page cache
     mapped: int = 0  # bytes that it reads through a memory map
     expendable: bool = False  # may be killed for memory
 
@@ -71,51 +69,48 @@ class Bench:
         self.set = work / "set"  # the three files, for those that read them
         measure([*self.extract(), "--out", self.set])
         self.parts = {**self.main_parts(), **self.floors(), **self.python_parts(), **self.reading_parts()}
-        if arguments.whole_model:
-            self.warm_libraries()
 
     def main_parts(self):
-        rounds, reads = self.arguments.rounds, [self.matrix.path]
+        rounds = self.arguments.rounds
         command = [*self.extract(), "--out", self.out, *self.arguments.options.split()]
         dd = ["dd", f"if={self.matrix.path}", "of=/dev/null", "bs=1M", "iflag=skip_bytes,count_bytes",
               f"skip={self.matrix.offset}", f"count={self.matrix.bytes}"]
         return {
-            "program": Part("`gamma-extract`", command, rounds, reads, writes=True),
-            "program_source": Part("the same, `--dtype source`", [*command, "--dtype", "source"], rounds, reads,
-                                   writes=True),
-            "program_cold": Part("the same, cold input", command, rounds, reads, cold=True, writes=True),
-            "read_cold": Part("`dd` of the matrix to nowhere, cold", dd, rounds, reads, cold=True),
+            "program": Part("`gamma-extract`", command, rounds),
+            "program_source": Part("the same, `--dtype source`", [*command, "--dtype", "source"], rounds),
+            "program_cold": Part("the same, cold input", command, rounds, cold=True),
+            "read_cold": Part("`dd` of the matrix to nowhere, cold", dd, rounds, cold=True),
         }
 
     def floors(self):
+        rounds = self.arguments.rounds
         command = [self.arguments.floor, self.matrix.path, self.matrix.offset, self.matrix.bytes, self.out,
                    *self.matrix.output_sizes]
         return {
-            "floor": Part("F: the same bytes, nothing computed", command, self.arguments.rounds, [self.matrix.path],
-                          writes=True),
-            "start_up": Part("S: libtorch's start-up", [self.arguments.start_up], self.arguments.rounds),
+            "floor": Part("F: the same bytes, nothing computed", command, rounds),
+            "start_up": Part("S: libtorch's start-up", [self.arguments.start_up], rounds),
         }
 
     def python_parts(self):
         python, whole = self.arguments.python, self.arguments.whole_model
         parts = {"peer": Part("careful Python", [python, HERE / "peer.py", self.arguments.model, self.out],
-                              self.arguments.peer_rounds, [self.matrix.path], writes=True, mapped=self.matrix.bytes)}
+                              self.arguments.peer_rounds, mapped=self.matrix.bytes)}
         if whole:
-            shards = sorted(whole.glob("*.safetensors"))
-            size = sum(shard.stat().st_size for shard in shards)
+            size = sum(shard.stat().st_size for shard in whole.glob("*.safetensors"))
             for name, dtype in ("notebook", "float32"), ("notebook_bfloat16", "bfloat16"):
                 parts[name] = Part(f"notebook 01.1a, {layers(whole)} layers, {dtype}",
                                    [python, HERE / "notebook.py", whole, self.out, dtype],
-                                   self.arguments.notebook_rounds, shards, writes=True, mapped=size, expendable=True)
+                                   self.arguments.notebook_rounds, mapped=size, expendable=True)
         return parts
 
     def reading_parts(self):
         """Those that read the three files, and inspect."""
-        rounds, files = self.arguments.rounds, sorted(self.set.iterdir())
+        rounds = self.arguments.rounds
         model = self.arguments.whole_model or self.arguments.model
-        parts = {"verify": Part("`gamma-extract verify`", [self.arguments.program, "verify", self.set], rounds, files)}
+        parts = {"verify": Part("`gamma-extract verify`", [self.arguments.program, "verify", self.set], rounds)}
         if shutil.which("xxhsum"):
-            parts["xxhsum"] = Part("`xxhsum -H2` of the same files", ["xxhsum", "-H2", *files], rounds, files)
+            files = sorted(self.set.iterdir())
+            parts["xxhsum"] = Part("`xxhsum -H2` of the same files", ["xxhsum", "-H2", *files], rounds)
         parts["inspect"] = Part(f"`gamma-extract inspect`, {layers(model)} layers",
                                 [self.arguments.program, "inspect", model], rounds)
         return parts
@@ -132,21 +127,14 @@ class Bench:
         return measured
 
     def fair_run(self, name):
+        """The second of two runs: what it reads and the memory that it needs are then at hand (README.md)."""
         part = self.parts[name]
-        if part.writes:
-            self.run(self.parts["floor"])  # so that the memory of the pages to be written is the machine's own
-        for path in part.reads:
-            (chill if part.cold else warm)(path)
-        measured = self.run(part)
-        if part.expendable:
-            self.warm_libraries()
-        return measured
-
-    def warm_libraries(self):
-        """The program's and Python's, which the notebook pushes out of the page cache."""
-        self.run(self.parts["program"])
-        tiny = HERE.parent / "examples" / "qwen3-tiny"
-        self.run(Part("", [self.arguments.python, HERE / "notebook.py", tiny, self.out], 1))
+        first = self.run(part)
+        if first.killed:
+            return first
+        if part.cold:
+            chill(self.matrix.path)
+        return self.run(part)
 
 
 def layers(model):
