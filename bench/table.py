@@ -12,11 +12,11 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from checkpoint_file import find_matrix
-from measured_run import chill, executable, machine, measure, scratch_directory
+from measured_run import chill, executable, machine, measure, scratch_directory, warm
 from paired_rounds import cost_table, in_turn, paired, ratio_table
 
 HERE = Path(__file__).resolve().parent
@@ -47,7 +47,10 @@ def parse_arguments():
     parser.add_argument("--notebook-rounds", type=int, default=1)
     parser.add_argument("--parts", help="comma-separated; all by default: see README.md")
     parser.add_argument("--json", type=Path, help="a file for every run's figures")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    for name in "peer_rounds", "notebook_rounds":
+        setattr(arguments, name, min(getattr(arguments, name), arguments.rounds))
+    return arguments
 
 
 @dataclass
@@ -55,7 +58,8 @@ class Part:
     words: str  # its name in the table
     command: list
     rounds: int
-    cold: bool = False  # the matrix is out of the page cache
+    cold: list = field(default_factory=list)  # files that are not to be in the page cache
+    warm: list = field(default_factory=list)  # files that the untimed run may have left out of it
     mapped: int = 0  # bytes that it reads through a memory map
     expendable: bool = False  # may be killed for memory
 
@@ -78,8 +82,8 @@ class Bench:
         return {
             "program": Part("`gamma-extract`", command, rounds),
             "program_source": Part("the same, `--dtype source`", [*command, "--dtype", "source"], rounds),
-            "program_cold": Part("the same, cold input", command, rounds, cold=True),
-            "read_cold": Part("`dd` of the matrix to nowhere, cold", dd, rounds, cold=True),
+            "program_cold": Part("the same, cold input", command, rounds, cold=[self.matrix.path]),
+            "read_cold": Part("`dd` of the matrix to nowhere, cold", dd, rounds, cold=[self.matrix.path]),
         }
 
     def floors(self):
@@ -96,23 +100,23 @@ class Bench:
         parts = {"peer": Part("careful Python", [python, HERE / "peer.py", self.arguments.model, self.out],
                               self.arguments.peer_rounds, mapped=self.matrix.bytes)}
         if whole:
-            size = sum(shard.stat().st_size for shard in whole.glob("*.safetensors"))
+            shards = sorted(whole.glob("*.safetensors"))
+            size = sum(shard.stat().st_size for shard in shards)
             for name, dtype in ("notebook", "float32"), ("notebook_bfloat16", "bfloat16"):
                 parts[name] = Part(f"notebook 01.1a, {layers(whole)} layers, {dtype}",
                                    [python, HERE / "notebook.py", whole, self.out, dtype],
-                                   self.arguments.notebook_rounds, mapped=size, expendable=True)
+                                   self.arguments.notebook_rounds, warm=shards, mapped=size, expendable=True)
         return parts
 
     def reading_parts(self):
         """Those that read the three files, and inspect."""
-        rounds = self.arguments.rounds
-        model = self.arguments.whole_model or self.arguments.model
+        rounds, whole = self.arguments.rounds, self.arguments.whole_model
         parts = {"verify": Part("`gamma-extract verify`", [self.arguments.program, "verify", self.set], rounds)}
         if shutil.which("xxhsum"):
             files = sorted(self.set.iterdir())
             parts["xxhsum"] = Part("`xxhsum -H2` of the same files", ["xxhsum", "-H2", *files], rounds)
-        parts["inspect"] = Part(f"`gamma-extract inspect`, {layers(model)} layers",
-                                [self.arguments.program, "inspect", model], rounds)
+        parts["inspect"] = Part("`gamma-extract inspect`" + (f", {layers(whole)} layers" if whole else ""),
+                                [self.arguments.program, "inspect", whole or self.arguments.model], rounds)
         return parts
 
     def extract(self):
@@ -132,8 +136,10 @@ class Bench:
         first = self.run(part)
         if first.killed:
             return first
-        if part.cold:
-            chill(self.matrix.path)
+        for path in part.cold:
+            chill(path)
+        for path in part.warm:
+            warm(path)
         return self.run(part)
 
 
@@ -161,8 +167,8 @@ def main():
         bench = Bench(arguments, Path(work))
         parts = choose(bench.parts, arguments.parts)
         about = (f"{machine()}; {bench.matrix.rows} x {bench.matrix.columns} {bench.matrix.dtype}; "
-                 f"{arguments.rounds} rounds, {arguments.peer_rounds} of Python, {arguments.notebook_rounds} of the "
-                 "notebook")
+                 f"rounds: {arguments.rounds}, careful Python {arguments.peer_rounds}, "
+                 f"notebook {arguments.notebook_rounds}")
         measured = in_turn(bench.fair_run, {name: part.rounds for name, part in parts.items()})
     ratios = {name: paired(measured, *how) for name, how in RATIOS.items()}
     costs = cost_table({part.words: measured[name] for name, part in parts.items()}, bench.parts["program"].words)
