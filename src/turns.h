@@ -1,6 +1,7 @@
 #ifndef GAMMA_EXTRACT_TURNS_H_
 #define GAMMA_EXTRACT_TURNS_H_
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -21,7 +22,7 @@ class Turns {
     std::unique_lock lock(mutex_);
     while (next_ != index) {
       if (!keep_going()) return false;
-      changed_.wait_for(lock, look_again);
+      changed_[index % changed_.size()].wait_for(lock, look_again);
     }
     work_and_pass_on(lock, work);
     return true;
@@ -40,15 +41,16 @@ class Turns {
   template <class Work>
   void work_and_pass_on(std::unique_lock<std::mutex>& lock, const Work& work) {
     work();
-    ++next_;
+    std::condition_variable& changed = changed_[++next_ % changed_.size()];
     lock.unlock();
-    changed_.notify_all();
+    changed.notify_all();
   }
 
   static constexpr std::chrono::milliseconds look_again{20};
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  // Several, so that not everybody who waits is woken each time.
+  std::array<std::condition_variable, 64> changed_;
   std::uint64_t next_ = 0;
 };
 
