@@ -15,12 +15,4 @@ std::span<const std::byte> BlockReader::read(const BlockPlace& place) {
   return bytes;
 }
 
-std::optional<ReadBlock> BlockSequence::read_next(BlockReader& reader) {
-  const std::lock_guard lock(mutex_);
-  if (next_ == layout_.size()) return std::nullopt;
-  const std::uint64_t index = next_++;
-  const BlockPlace place = layout_.block(index);
-  return ReadBlock{.index = index, .place = place, .stored = reader.block(place)};
-}
-
 }  // namespace gamma_extract

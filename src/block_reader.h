@@ -3,8 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,30 +39,6 @@ class BlockReader {
   safetensors::Dtype dtype_;
   std::uint64_t value_bytes_;
   std::vector<std::byte> buffer_;
-};
-
-/// A block that was read.
-struct ReadBlock {
-  std::uint64_t index = 0;
-  BlockPlace place;
-  StoredBlock stored;
-};
-
-/// Hands a matrix's blocks to the threads that work on it: in order, and one is read after the
-/// other, since the kernel reads ahead of one sequence and not of several that cross each other.
-/// From the page cache that costs nothing: several threads copy no faster than they write.
-class BlockSequence {
- public:
-  explicit BlockSequence(const BlockLayout& layout) : layout_(layout) {}
-
-  /// Reads the next block with a thread's own reader. Nothing where there is none. Throws what
-  /// Source throws.
-  std::optional<ReadBlock> read_next(BlockReader& reader);
-
- private:
-  const BlockLayout& layout_;
-  std::mutex mutex_;
-  std::uint64_t next_ = 0;
 };
 
 }  // namespace gamma_extract

@@ -1,6 +1,7 @@
 #include "column_pass.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -63,7 +64,7 @@ class Findings {
 ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
                        const ColumnPassOptions& options, const Observer& observer) {
   Findings findings(layout.columns());
-  BlockSequence blocks(layout);
+  std::atomic<std::uint64_t> next{0};
 
   run_workers(options.threads, [&](const KeepGoing& keep_going) {
     BlockReader reader(source, layout);
@@ -72,12 +73,10 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
     BlockSums sums;
     PartialSums partial(findings.sums, significant_bits(source.matrix->tensor.dtype));
 
-    while (keep_going()) {
+    for (std::uint64_t i = next++; i < layout.size() && keep_going(); i = next++) {
       observer.stop.check();
-      const std::optional<ReadBlock> read = blocks.read_next(reader);
-      if (!read) break;
-      const BlockPlace& place = read->place;
-      const StoredBlock& block = read->stored;
+      const BlockPlace place = layout.block(i);
+      const StoredBlock block = reader.block(place);
       const std::span<float> widened(values.data(), place.values());
       widen(block, widened);
       block_sums(widened, place.columns, sums);
@@ -85,11 +84,7 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
       partial.add(place.first_column, place.rows, widened, sums);
       observer.progress.done += block.bytes.size();
       if (visit) {
-        visit({.index = read->index,
-               .place = place,
-               .stored = block,
-               .values = widened,
-               .sums = sums},
+        visit({.index = i, .place = place, .stored = block, .values = widened, .sums = sums},
               keep_going);
       }
     }

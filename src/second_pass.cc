@@ -1,5 +1,6 @@
 #include "second_pass.h"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -52,13 +53,15 @@ struct Workspace {
 
   /// Makes room for the products of the block; the sums keep their memory.
   void make_room() {
-    products.gamma = {gamma.data(), block.place.values()};
-    products.centered = {centered.data(), block.place.values()};
-    products.gamma_squares = {gamma_squares.data(), block.place.rows};
-    products.centered_squares = {centered_squares.data(), block.place.rows};
+    products.gamma = {gamma.data(), place.values()};
+    products.centered = {centered.data(), place.values()};
+    products.gamma_squares = {gamma_squares.data(), place.rows};
+    products.centered_squares = {centered_squares.data(), place.rows};
   }
 
-  ReadBlock block;
+  std::uint64_t index = 0;
+  BlockPlace place;
+  StoredBlock block;
   BlockReader reader;
   std::vector<float> gamma;
   std::vector<float> centered;
@@ -81,7 +84,6 @@ class Passage {
         first_(first),
         options_(options),
         observer_(observer),
-        blocks_(layout),
         residual_(layout.columns()) {
     result_.gamma_squares.resize(layout.rows());
     result_.centered_squares.resize(layout.rows());
@@ -126,13 +128,14 @@ class Passage {
 
   /// Reads the next block and starts its arithmetic. Returns false if there is none.
   bool start(Workspace& hand) {
+    hand.index = next_++;
+    if (hand.index >= layout_.size()) return false;
     observer_.stop.check();
-    const std::optional<ReadBlock> read = blocks_.read_next(hand.reader);
-    if (!read) return false;
-    hand.block = *read;
-    require_same(hand.block.index, hand.block.stored.bytes);
+    hand.place = layout_.block(hand.index);
+    hand.block = hand.reader.block(hand.place);
+    require_same(hand.index, hand.block.bytes);
     hand.make_room();
-    require_ok(hand.arithmetic->start(hand.block.stored, mu_of(hand.block.place), hand.products),
+    require_ok(hand.arithmetic->start(hand.block, mu_of(hand.place), hand.products),
                *hand.arithmetic, options_.device);
     return true;
   }
@@ -141,22 +144,22 @@ class Passage {
   /// not come.
   bool finish(Workspace& hand, PartialSums& residual, const KeepGoing& keep_going) {
     const matrix::Products& products = hand.products;
-    const BlockPlace& place = hand.block.place;
     require_ok(hand.arithmetic->finish(), *hand.arithmetic, options_.device);
-    require_no_overflow(source_, place, mu_of(place), products);
-    residual.add(place.first_column, place.rows, products.centered, products.centered_sums);
-    const auto gamma = options_.dtype == OutputDtype::source ? hand.block.stored.bytes
-                                                             : std::as_bytes(products.gamma);
+    require_no_overflow(source_, hand.place, mu_of(hand.place), products);
+    residual.add(hand.place.first_column, hand.place.rows, products.centered,
+                 products.centered_sums);
+    const auto gamma =
+        options_.dtype == OutputDtype::source ? hand.block.bytes : std::as_bytes(products.gamma);
     const auto centered = std::as_bytes(products.centered);
     const auto in_order = [&] {
       gamma_hash_.update(gamma);
       centered_hash_.update(centered);
-      add_squares(place, products);
+      add_squares(hand.place, products);
     };
     // While the block is in the cache, if its turn has come; rather than wait, it is written first.
-    const bool had_turn = turns_.take_now(hand.block.index, in_order);
-    write(hand.block.index, place, gamma, centered);
-    return had_turn || turns_.take(hand.block.index, keep_going, in_order);
+    const bool had_turn = turns_.take_now(hand.index, in_order);
+    write(hand.index, hand.place, gamma, centered);
+    return had_turn || turns_.take(hand.index, keep_going, in_order);
   }
 
   /// A row that is cut gets its squares piece by piece, so in order.
@@ -193,7 +196,7 @@ class Passage {
   const SecondPassOptions& options_;
   const Observer& observer_;
 
-  BlockSequence blocks_;
+  std::atomic<std::uint64_t> next_{0};
   Turns turns_;
   Xxh3Stream gamma_hash_;
   Xxh3Stream centered_hash_;
