@@ -14,7 +14,7 @@
 #include "workers.h"
 
 /// One reading of a matrix, on all threads, which sums its columns exactly and, while a block is in
-/// the cache, shows it to whoever has more to do with it. No libtorch.
+/// the cache, shows it to whoever has more to do with it.
 ///
 /// What is wrong with a value is found here and judged by the caller.
 namespace gamma_extract {

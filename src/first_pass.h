@@ -29,7 +29,7 @@ struct FirstPassOptions {
   std::optional<MatrixSource> compare_with;
 };
 
-/// Sums all columns, exactly, without libtorch. Throws value_nonfinite, naming the first row and
+/// Sums all columns, exactly. Throws value_nonfinite, naming the first row and
 /// the count, value_overflow, naming the place, what Source throws, or Stopped.
 FirstPass first_pass(const MatrixSource& source, const BlockLayout& layout,
                      const FirstPassOptions& options, const Observer& observer);

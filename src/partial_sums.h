@@ -11,7 +11,7 @@ namespace gamma_extract {
 
 /// Sums of columns that one thread adds up by itself before they go into the exact ones.
 ///
-/// A block is some 50 rows, and to add its sums to the integers of ColumnSums takes as long as to
+/// A block is some 100 rows, and to add its sums to the integers of ColumnSums takes as long as to
 /// sum it. So the sums of block after block are added up in float64, for as long as that is exact
 /// in any order (sum_is_exact() of all their rows together), and only then go there. Exact both
 /// ways, so that nothing in the result tells which way it came. 32 bytes a column of a block.

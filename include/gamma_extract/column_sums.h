@@ -79,7 +79,8 @@ inline int binades_between(std::uint32_t smallest, std::uint32_t largest) noexce
 /// smallest nonzero and their largest magnitude and the number of significant bits of the type that
 /// they were stored in (8 for BF16, 11 for F16, 24 otherwise).
 inline bool sum_is_exact(int binades, std::uint64_t rows, int significant_bits) noexcept {
-  // unit = 2^(low - significant_bits + 1), and each magnitude is below 2^(high + 1).
+  // With exponents low and high, each value is a multiple of 2^(low - significant_bits + 1), and
+  // each magnitude is below 2^(high + 1).
   return binades + significant_bits + std::bit_width(rows - 1) <=
          std::numeric_limits<double>::digits;
 }
