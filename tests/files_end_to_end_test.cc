@@ -137,7 +137,7 @@ TEST(FilesEndToEndTest, AreTheSameWhateverTheThreads) {
   testing::write_file(model, matrix_of_many_blocks());
   std::vector<std::string> seen;
   std::vector<Json> reports;
-  for (const std::string threads : {"1", "2", "3", "7"}) {
+  for (const std::string threads : {"1", "2", "3", "4", "5", "6", "7", "8"}) {
     const std::filesystem::path out = directory / threads;
     const Outcome outcome = run_program({"--model", model.string(), "--tensor", "gamma", "--out",
                                          out.string(), "--json", "--threads", threads});

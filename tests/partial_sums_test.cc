@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "block_kernels.h"
+#include "workers.h"
 
 // Against the same blocks added one by one, which column_sums_test.cc holds against big integers.
 
@@ -131,6 +133,28 @@ TEST(PartialSumsTest, TheTotalGetsNothingBeforeItMust) {
   EXPECT_EQ(sums.means(50), (std::vector<float>{1, 2, 3, 4, 5}));
   partial.flush();
   EXPECT_EQ(sums.means(50), (std::vector<float>{1, 2, 3, 4, 5}));
+}
+
+// Each thread hands over what it has when it must, whatever the others are about.
+TEST(PartialSumsTest, ThreadsThatShareATotalChangeNothing) {
+  std::vector<Block> blocks;
+  std::uint64_t rows = 0;
+  for (unsigned i = 0; i < 200; ++i) {
+    blocks.push_back(block_of_size(i % 5 == 0 ? 40 : -10, 3, i));
+    rows += blocks.back().rows();
+  }
+  ColumnSums expected(columns);
+  for (const Block& block : blocks) add(block, expected);
+  for (unsigned threads = 1; threads <= 8; ++threads) {
+    ColumnSums actual(columns);
+    std::atomic<std::size_t> next{0};
+    run_workers(threads, [&](const KeepGoing& /*keep_going*/) {
+      PartialSums partial(actual, float_bits);
+      for (std::size_t i = next++; i < blocks.size(); i = next++) add(blocks[i], partial);
+      partial.flush();
+    });
+    EXPECT_EQ(means_of(actual, rows), means_of(expected, rows)) << threads << " threads";
+  }
 }
 
 }  // namespace

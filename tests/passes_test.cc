@@ -108,7 +108,7 @@ TEST_F(PassesTest, ThreadsChangeNothing) {
   const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
   const SecondPass second = run_second(source, first, 1);
-  for (const unsigned threads : {2U, 3U, 9U}) {
+  for (unsigned threads = 2; threads <= 9; ++threads) {
     const FirstPass other = run_first(source, threads);
     EXPECT_EQ(other.mu, first.mu);
     EXPECT_EQ(other.checksums, first.checksums);
@@ -128,7 +128,7 @@ TEST_F(PassesTest, ADeviceChangesNothingWhateverTheThreads) {
   const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
   const SecondPass second = run_second(source, first, 1);
-  for (const unsigned threads : {1U, 2U, 3U, 9U}) {
+  for (unsigned threads = 1; threads <= 9; ++threads) {
     const SecondPass other = run_second_on_device(source, first, threads);
     EXPECT_EQ(other.gamma_xxh3, second.gamma_xxh3);
     EXPECT_EQ(other.centered_xxh3, second.centered_xxh3);

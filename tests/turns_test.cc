@@ -12,17 +12,19 @@ namespace gamma_extract {
 namespace {
 
 TEST(TurnsTest, IndexesHaveTheirTurnInOrder) {
-  Turns turns;
-  std::atomic<std::uint64_t> next{0};
-  std::vector<std::uint64_t> order;  // only touched in turn
-  run_workers(4, [&](const KeepGoing& keep_going) {
-    for (std::uint64_t i = next++; i < 1000; i = next++) {
-      if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));  // be overtaken
-      EXPECT_TRUE(turns.take(i, keep_going, [&] { order.push_back(i); }));
-    }
-  });
-  ASSERT_EQ(order.size(), 1000U);
-  for (std::uint64_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
+  for (unsigned threads = 1; threads <= 8; ++threads) {
+    Turns turns;
+    std::atomic<std::uint64_t> next{0};
+    std::vector<std::uint64_t> order;  // only touched in turn
+    run_workers(threads, [&](const KeepGoing& keep_going) {
+      for (std::uint64_t i = next++; i < 1000; i = next++) {
+        if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(50));  // be overtaken
+        EXPECT_TRUE(turns.take(i, keep_going, [&] { order.push_back(i); }));
+      }
+    });
+    ASSERT_EQ(order.size(), 1000U);
+    for (std::uint64_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
+  }
 }
 
 TEST(TurnsTest, NobodyWaitsForAWorkerThatFailed) {
