@@ -2,6 +2,7 @@
 #define GAMMA_EXTRACT_VECTORS_H_
 
 #include <cstdint>
+#include <initializer_list>
 
 /// Loops over values, compiled for several widths of the processor's vectors, of which one is
 /// chosen while the program runs.
@@ -29,12 +30,11 @@ enum class Vectors : std::uint8_t {
 /// Whether this processor, and its system, have them.
 inline bool has_vectors(Vectors vectors) noexcept {
 #if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (vectors == Vectors::avx2) return avx2;
   if (vectors == Vectors::avx512) {
-    return avx2 && __builtin_cpu_supports("avx512f") != 0 &&
-           __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-           __builtin_cpu_supports("avx512vl") != 0;
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   }
 #endif
   return vectors == Vectors::portable;
@@ -42,9 +42,12 @@ inline bool has_vectors(Vectors vectors) noexcept {
 
 /// The widest that this processor has.
 inline Vectors widest_vectors() noexcept {
-  static const Vectors widest = has_vectors(Vectors::avx512) ? Vectors::avx512
-                                : has_vectors(Vectors::avx2) ? Vectors::avx2
-                                                             : Vectors::portable;
+  static const Vectors widest = [] {
+    for (const Vectors vectors : {Vectors::avx512, Vectors::avx2}) {
+      if (has_vectors(vectors)) return vectors;
+    }
+    return Vectors::portable;
+  }();
   return widest;
 }
 
