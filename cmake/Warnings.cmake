@@ -5,8 +5,8 @@ target_compile_options(gamma_extract_warnings INTERFACE -Wall -Wextra -Wpedantic
 if(GAMMA_EXTRACT_SANITIZE)
   target_compile_options(gamma_extract_warnings INTERFACE
     -fsanitize=${GAMMA_EXTRACT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  # The address sanitizer's dlopen stands in for the C library's, and only an RPATH, not a RUNPATH,
-  # of the program counts for it.
+  # A sanitizer's dlopen stands in for the C library's, and only an RPATH, not a RUNPATH, of the
+  # program counts for it.
   target_link_options(gamma_extract_warnings INTERFACE
     -fsanitize=${GAMMA_EXTRACT_SANITIZE} LINKER:--disable-new-dtags)
 endif()
