@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <span>
 #include <string>
@@ -21,8 +22,8 @@
 #include "widen.h"
 
 // The arithmetic in ATen's operations against the loops that a run on the CPU uses, which
-// cpu_arithmetic_test.cc and block_kernels_test.cc hold against others. On the CPU everywhere, and on a
-// CUDA device where there is one.
+// cpu_arithmetic_test.cc and block_kernels_test.cc hold against others. On the CPU everywhere, and
+// on a CUDA device where there is one.
 
 namespace gamma_extract::matrix {
 namespace {
@@ -206,7 +207,7 @@ TEST_P(DeviceArithmeticTest, EveryShortValueIsAsOnTheCpu) {
 
 // What a device that flushes subnormals to zero, or reads them so, would get wrong.
 TEST_P(DeviceArithmeticTest, SubnormalsAreKept) {
-  std::vector<std::uint32_t> bits(64 * 16);
+  std::vector<std::uint32_t> bits(std::size_t{64} * 16);
   for (std::size_t i = 0; i < bits.size(); ++i) {
     bits[i] = static_cast<std::uint32_t>(i * 8191) | static_cast<std::uint32_t>(i % 2) << 31U;
   }
@@ -277,11 +278,12 @@ TEST_P(DeviceArithmeticTest, TwoBlocksMayBeInHandAtOnce) {
   Outcome actual_second(second);
   {
     // What was handed over may go once start() has returned.
-    const Block lent_first = first;
-    const Block lent_second = second;
-    const std::vector<float> lent_mu = mu;
-    ASSERT_EQ(arithmetic_->start(lent_first.stored(), lent_mu, actual_first.products), Status::ok);
-    ASSERT_EQ(other->start(lent_second.stored(), lent_mu, actual_second.products), Status::ok);
+    const auto lent_first = std::make_unique<const Block>(first);
+    const auto lent_second = std::make_unique<const Block>(second);
+    const auto lent_mu = std::make_unique<const std::vector<float>>(mu);
+    ASSERT_EQ(arithmetic_->start(lent_first->stored(), *lent_mu, actual_first.products),
+              Status::ok);
+    ASSERT_EQ(other->start(lent_second->stored(), *lent_mu, actual_second.products), Status::ok);
   }
   ASSERT_EQ(arithmetic_->finish(), Status::ok);
   ASSERT_EQ(other->finish(), Status::ok);
@@ -330,8 +332,7 @@ class LittleMemoryTest : public ::testing::Test {
     ASSERT_EQ(center(*arithmetic_, block, mu, first), Status::ok);
     const Block other = weights<std::uint16_t>(Dtype::BF16, block.rows, block.columns, 0.2F);
     Outcome expected(other);
-    ASSERT_EQ(center(*make_cpu_arithmetic(), other, mu, expected),
-              Status::ok);
+    ASSERT_EQ(center(*make_cpu_arithmetic(), other, mu, expected), Status::ok);
     const AllocationLimit limit(room);
     Outcome actual(other);
     ASSERT_EQ(center(*arithmetic_, other, mu, actual), Status::ok) << arithmetic_->message();
