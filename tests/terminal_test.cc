@@ -246,7 +246,7 @@ TEST_F(TerminalTest, VerifyHasItsBarToo) {
   // 64 million values, each of them false, which takes longest: the bar comes after 0.1 s.
   constexpr std::uint64_t rows = 1U << 26U;
   const auto write_column = [&](const std::string& name, const std::string& key) {
-    std::string header = fmt::format(
+    const std::string header = fmt::format(
         R"({{"{}":{{"dtype":"F32","shape":[{},1],"data_offsets":[0,{}]}}}})", key, rows, 4 * rows);
     const std::string length{static_cast<char>(header.size()), 0, 0, 0, 0, 0, 0, 0};
     write_file(out_ / name, length + header);
