@@ -26,7 +26,7 @@ namespace {
 
 using namespace gamma_extract;
 
-constexpr std::size_t rows = 51;  // a block of the real shape
+constexpr std::size_t rows = 102;  // a block of the real shape
 constexpr std::size_t columns = 2560;
 
 std::vector<float> weights() {

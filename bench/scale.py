@@ -26,7 +26,7 @@ LONG_ROW = 10_000_000
 HUGE = 256_000, 12_288
 REAL = 151_936, 2_560
 THREADS = 1, 2, 3, 4, 8, 16, 64
-BYTES_A_ROW, BYTES_A_COLUMN, SLACK_MB = 16, 64, 10
+PEAK_MB, BYTES_A_ROW, BYTES_A_COLUMN, SLACK_MB = 220, 16, 64, 10
 
 
 def parse_arguments():
@@ -112,6 +112,7 @@ class Scale:
         for threads in THREADS:
             wall, peak = self.median(self.extract(model, "--threads", str(threads)))
             print(f"{threads:10} threads, {REAL[0]:,} x {REAL[1]:,}: {wall:.3f} s, peak {peak:.1f} MB")
+            self.bound("peak", peak, PEAK_MB, "MB")
         shutil.rmtree(model)
 
     def huge(self):

@@ -7,8 +7,8 @@
 
 /// The arithmetic in loops of our own, on the processor, without libtorch.
 ///
-/// A block is widened, centered and measured in one reading each, which the operations of a tensor
-/// library, one after the other, cannot do; and libtorch would take longer to start than all of the
+/// A block is centered, measured and summed together, which the operations of a tensor library, one
+/// after the other, cannot do; and libtorch would take longer to start than all of the
 /// arithmetic takes (docs/performance.md has figures).
 namespace gamma_extract::matrix {
 

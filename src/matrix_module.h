@@ -5,12 +5,11 @@
 
 #include "matrix.h"
 
-/// Where the arithmetic comes from: a module that is opened when it is needed, or the program
-/// itself.
+/// Where a device's arithmetic comes from: a module that is opened for one, or the program itself.
 namespace gamma_extract {
 
 /// Opens the module, or returns what is linked in (-DGAMMA_EXTRACT_MODULE=OFF). Takes libtorch's
-/// start-up time, so call it from a thread of its own. Throws as open_matrix_module() does.
+/// start-up time. Throws as open_matrix_module() does.
 const matrix::Module& load_matrix_module();
 
 /// Opens that module: a path, or a bare name that the loader looks up in the RUNPATH of whatever

@@ -23,7 +23,7 @@
 #include "output_files.h"
 
 /// What is known before any arithmetic: the input, the names of the output, and that nothing stands
-/// in the way. Whatever can be refused without libtorch is refused here, before anything is
+/// in the way. Whatever can be refused before the arithmetic is refused here, before anything is
 /// created.
 namespace gamma_extract {
 
