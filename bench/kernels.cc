@@ -16,6 +16,7 @@
 #include "gamma_extract/column_sums.h"
 #include "gamma_extract/hash.h"
 #include "gamma_extract/safetensors.h"
+#include "partial_sums.h"
 #include "stored_block.h"
 #include "widen.h"
 
@@ -94,6 +95,35 @@ void center_and_measure(benchmark::State& state, Vectors vectors) {
 BENCHMARK_CAPTURE(center_and_measure, portable, Vectors::portable);
 BENCHMARK_CAPTURE(center_and_measure, avx2, Vectors::avx2);
 BENCHMARK_CAPTURE(center_and_measure, avx512, Vectors::avx512);
+
+void compare_differences(benchmark::State& state, Vectors vectors) {
+  if (skip_without(state, vectors)) return;
+  const std::vector<float> values = weights();
+  const std::vector<float> mu(columns, 0.01F);
+  std::vector<float> centered(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) centered[i] = values[i] - mu[i % columns];
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(is_finite_difference(values, mu, centered, vectors));
+  }
+  count_bytes(state, values.size() * sizeof(float));
+}
+BENCHMARK_CAPTURE(compare_differences, portable, Vectors::portable);
+BENCHMARK_CAPTURE(compare_differences, avx2, Vectors::avx2);
+BENCHMARK_CAPTURE(compare_differences, avx512, Vectors::avx512);
+
+void add_to_partial_sums(benchmark::State& state, Vectors vectors) {
+  if (skip_without(state, vectors)) return;
+  const std::vector<float> values = weights();
+  BlockSums sums;
+  block_sums(values, columns, sums);
+  ColumnSums exact(columns);
+  PartialSums partial(exact, 8, vectors);
+  for (auto _ : state) partial.add(0, rows, values, sums);
+  count_bytes(state, values.size() * sizeof(float));
+}
+BENCHMARK_CAPTURE(add_to_partial_sums, portable, Vectors::portable);
+BENCHMARK_CAPTURE(add_to_partial_sums, avx2, Vectors::avx2);
+BENCHMARK_CAPTURE(add_to_partial_sums, avx512, Vectors::avx512);
 
 void add_to_exact_sums(benchmark::State& state) {
   const std::vector<float> values = weights();

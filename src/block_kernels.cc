@@ -19,6 +19,7 @@ constexpr std::size_t rows_at_once = 4;
 // nothing.
 constexpr std::size_t lanes = 16;
 using Lanes = std::array<double, lanes>;
+static_assert(strip_columns % lanes == 0);  // so that a column's lane does not depend on its strip
 
 /// Where the sums of some columns are.
 struct Columns {
@@ -39,14 +40,14 @@ struct Strip {
   std::size_t columns;
 };
 
-Columns begin(BlockSums& sums, std::size_t columns) {
+Columns start_sums(BlockSums& sums, std::size_t columns) {
   sums.sum.assign(columns, 0.0);
   sums.smallest.assign(columns, std::numeric_limits<std::uint32_t>::max());
   sums.largest.assign(columns, 0U);
   return {.sum = sums.sum.data(), .smallest = sums.smallest.data(), .largest = sums.largest.data()};
 }
 
-void end(BlockSums& sums) {
+void finish_sums(BlockSums& sums) {
   for (std::uint32_t& smallest : sums.smallest) smallest += 1;
 }
 
@@ -146,7 +147,7 @@ GAMMA_EXTRACT_LOOP void row_is_finite_difference(const float* values, const floa
 
 void block_sums(std::span<const float> values, std::size_t columns, BlockSums& sums,
                 Vectors vectors) {
-  const Columns totals = begin(sums, columns);
+  const Columns totals = start_sums(sums, columns);
   for (std::size_t first = 0; first < columns; first += strip_columns) {
     VectorLoop<add_strip>::run(vectors,
                                {.values = values.data() + first,
@@ -155,14 +156,14 @@ void block_sums(std::span<const float> values, std::size_t columns, BlockSums& s
                                 .columns = std::min(strip_columns, columns - first)},
                                totals.from(first));
   }
-  end(sums);
+  finish_sums(sums);
 }
 
 void center_block(std::span<const float> values, std::span<const float> mu,
                   const CenteredBlock& result, BlockSums& sums, Vectors vectors) {
   const std::size_t columns = mu.size();
   const std::size_t rows = result.squares.size();
-  const Columns totals = begin(sums, columns);
+  const Columns totals = start_sums(sums, columns);
   for (std::size_t row = 0; row < rows; row += rows_at_once) {
     const std::size_t count = std::min(rows_at_once, rows - row);
     std::array<RowSquares, rows_at_once> squares;
@@ -181,7 +182,7 @@ void center_block(std::span<const float> values, std::span<const float> mu,
       result.centered_squares[row + i] = total(squares[i].centered);
     }
   }
-  end(sums);
+  finish_sums(sums);
 }
 
 bool is_finite_difference(std::span<const float> values, std::span<const float> mu,

@@ -7,8 +7,9 @@
 #include <cmath>
 #include <limits>
 #include <random>
-#include <string>
 #include <vector>
+
+#include "each_width.h"
 
 namespace gamma_extract {
 namespace {
@@ -26,34 +27,15 @@ std::uint32_t bits_of(float value) {
   return std::bit_cast<std::uint32_t>(value);
 }
 
-/// Each of the widths that this processor has.
-class VectorsTest : public ::testing::TestWithParam<Vectors> {
- protected:
-  void SetUp() override {
-    if (!has_vectors(GetParam())) GTEST_SKIP() << "this processor has no such vectors";
-  }
-};
+using testing::every_width;
+using testing::name_of_width;
+using BlockSumsTest = testing::EachWidthTest;
+using CenterBlockTest = testing::EachWidthTest;
+using IsFiniteDifferenceTest = testing::EachWidthTest;
 
-std::string name_of(const ::testing::TestParamInfo<Vectors>& info) {
-  switch (info.param) {
-    case Vectors::portable:
-      return "Portable";
-    case Vectors::avx2:
-      return "Avx2";
-    case Vectors::avx512:
-      return "Avx512";
-  }
-  return "";
-}
-
-using BlockSumsTest = VectorsTest;
-using CenterBlockTest = VectorsTest;
-using IsFiniteDifferenceTest = VectorsTest;
-
-constexpr std::array every_width{Vectors::portable, Vectors::avx2, Vectors::avx512};
-INSTANTIATE_TEST_SUITE_P(At, BlockSumsTest, ::testing::ValuesIn(every_width), name_of);
-INSTANTIATE_TEST_SUITE_P(At, CenterBlockTest, ::testing::ValuesIn(every_width), name_of);
-INSTANTIATE_TEST_SUITE_P(At, IsFiniteDifferenceTest, ::testing::ValuesIn(every_width), name_of);
+INSTANTIATE_TEST_SUITE_P(At, BlockSumsTest, every_width, name_of_width);
+INSTANTIATE_TEST_SUITE_P(At, CenterBlockTest, every_width, name_of_width);
+INSTANTIATE_TEST_SUITE_P(At, IsFiniteDifferenceTest, every_width, name_of_width);
 
 TEST_P(BlockSumsTest, SmallestAndLargestMagnitude) {
   const std::vector<float> values{1,  0, -0.0F,                                     //
@@ -99,6 +81,30 @@ TEST_P(BlockSumsTest, EachWidthAndHeight) {
       block_sums(values, columns, sums, GetParam());
       expect_sums(sums, values, columns);
     }
+  }
+}
+
+// In every place of a vector: a column of each kind, over and over.
+TEST_P(BlockSumsTest, ZerosSubnormalsAndWhatIsNotFiniteInEachColumn) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const std::array<std::array<float, 5>, 5> kinds{{{0, -0.0F, 0, -0.0F, 0},
+                                                   {tiny, 0, -3 * tiny, 0, 0},
+                                                   {1, -infinity, 2, 0, 1},
+                                                   {0, 5, std::nanf(""), 1, 0},
+                                                   {-0.0F, 2, 0, -8, 0.5F}}};
+  constexpr std::array<std::uint32_t, 5> smallest{0, 1, 0x3f800000, 0x3f800000, 0x3f000000};
+  constexpr std::array<std::uint32_t, 5> largest{0, 3, 0x7f800000, 0x7fc00000, 0x41000000};
+  constexpr std::size_t columns = 513;
+  std::vector<float> values;
+  for (std::size_t row = 0; row < 5; ++row) {
+    for (std::size_t j = 0; j < columns; ++j) values.push_back(kinds.at(j % 5).at(row));
+  }
+  BlockSums sums;
+  block_sums(values, columns, sums, GetParam());
+  for (std::size_t j = 0; j < columns; ++j) {
+    EXPECT_EQ(sums.smallest[j], smallest.at(j % 5)) << j;
+    EXPECT_EQ(sums.largest[j], largest.at(j % 5)) << j;
   }
 }
 

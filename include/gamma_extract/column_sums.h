@@ -67,28 +67,27 @@ struct BlockSums {
   void resize(std::size_t columns);
 };
 
-/// How many binades lie between the two exponents of magnitudes given by their bits: subnormals
-/// have that of the smallest normal number. More than any two finite ones where the largest is not.
-inline int binades_between(std::uint32_t smallest, std::uint32_t largest) noexcept {
-  const int low = static_cast<int>(std::max(smallest >> 23U, 1U));
-  const int high = static_cast<int>(std::max(largest >> 23U, 1U));
-  return largest >= infinity_bits ? 1024 : high - low;
+/// How many binades lie between the exponents of two finite magnitudes, given by their bits, the
+/// smaller one first: subnormals have that of the smallest normal number.
+inline std::uint32_t binades_between(std::uint32_t smallest, std::uint32_t largest) noexcept {
+  return std::max(largest >> 23U, 1U) - std::max(smallest >> 23U, 1U);
 }
 
-/// Whether the float64 sum of `rows` values is exact in any order, given the binades between their
-/// smallest nonzero and their largest magnitude and the number of significant bits of the type that
-/// they were stored in (8 for BF16, 11 for F16, 24 otherwise).
-inline bool sum_is_exact(int binades, std::uint64_t rows, int significant_bits) noexcept {
+/// Whether the float64 sum of `rows` finite values is exact in any order, given the binades between
+/// their smallest nonzero and their largest magnitude and the number of significant bits of the
+/// type that they were stored in (8 for BF16, 11 for F16, 24 otherwise).
+inline bool sum_is_exact(std::uint32_t binades, std::uint64_t rows, int significant_bits) noexcept {
   // With exponents low and high, each value is a multiple of 2^(low - significant_bits + 1), and
   // each magnitude is below 2^(high + 1).
-  return binades + significant_bits + std::bit_width(rows - 1) <=
+  return static_cast<int>(binades) + significant_bits + std::bit_width(rows - 1) <=
          std::numeric_limits<double>::digits;
 }
 
-/// The same, given the bits of the two magnitudes.
+/// The same, given the bits of the two magnitudes: false if the larger one is not finite.
 inline bool sum_is_exact(std::uint32_t smallest, std::uint32_t largest, std::uint64_t rows,
                          int significant_bits) noexcept {
-  return sum_is_exact(binades_between(smallest, largest), rows, significant_bits);
+  return largest < infinity_bits &&
+         sum_is_exact(binades_between(smallest, largest), rows, significant_bits);
 }
 
 /// The exact sums of all columns of a matrix. Thread-safe: blocks may be added from any thread in
