@@ -86,9 +86,7 @@ class Run {
 
     const auto mu_bytes = std::as_bytes(std::span(first_.mu));
     mu_sha256_ = sha256_hex(mu_bytes);
-    Xxh3Stream mu_hash;
-    mu_hash.update(mu_bytes);
-    mu_xxh3_ = mu_hash.hex();
+    mu_xxh3_ = xxh3_hex(mu_bytes);
 
     if (options_.out) open_output(*options_.out);
     measure();

@@ -31,6 +31,12 @@ std::string Xxh3Stream::hex() const {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
+std::string xxh3_hex(std::span<const std::byte> bytes) {
+  Xxh3Stream hash;
+  hash.update(bytes);
+  return hash.hex();
+}
+
 std::uint64_t xxh3_64(std::span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }

@@ -97,7 +97,10 @@ class Passage {
   }
 
   void see_magnitude(const BlockSums& sums) {
-    const std::uint32_t largest = *std::ranges::max_element(sums.largest);
+    std::uint32_t largest = 0;
+    for (const std::uint32_t of_column : sums.largest) {
+      if (of_column < infinity_bits) largest = std::max(largest, of_column);
+    }
     const std::lock_guard lock(mutex_);
     largest_ = std::max(largest_, largest);
   }

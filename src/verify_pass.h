@@ -38,7 +38,7 @@ struct VerifyPass {
   std::string gamma_xxh3;     ///< of gamma's data, as it is stored
   std::string centered_xxh3;  ///< of gamma_centered's, if that was given
   ColumnPass columns;
-  float largest = 0;  ///< the largest magnitude in gamma, as float32
+  float largest = 0;  ///< the largest magnitude in gamma's finite columns, block by block
   Differences differences;
 };
 

@@ -26,6 +26,7 @@ TEST(HashTest, Xxh3InPartsIsThatOfTheWhole) {
   parts.update(bytes_of(""));
   parts.update(bytes_of("-extract"));
   EXPECT_EQ(parts.hex(), whole.hex());
+  EXPECT_EQ(xxh3_hex(bytes_of("gamma-extract")), whole.hex());
 }
 
 TEST(HashTest, Xxh3_64) {

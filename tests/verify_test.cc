@@ -28,6 +28,7 @@ namespace {
 using ::testing::AllOf;
 using testing::as_bf16;
 using testing::bytes_of;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -382,6 +383,19 @@ TEST_F(VerifyTest, AMuThatIsOffByItsLastBit) {
             HasSubstr(": float32 summation, such as torch's mean, explains it")));
 }
 
+// The data is not what was written: no story of how mu came about.
+TEST_F(VerifyTest, AMuBesideADamagedGamma) {
+  for (const bool gamma : {true, false}) {
+    set_ = WrittenSet();
+    WrittenFile& file = gamma ? set_.gamma : set_.mu;
+    file.data.at(4) ^= gamma ? 4 : 1;  // moves the mean of column 1 by its last bit
+    const Verification::Set set = verify_set();
+    EXPECT_THAT(failed(set), Contains("data_xxh3"));
+    EXPECT_THAT(detail(set, "mu"), AllOf(HasSubstr("1 of 3 components"), HasSubstr(", off by "),
+                                         Not(HasSubstr("float32 summation"))));
+  }
+}
+
 TEST_F(VerifyTest, AMuOfAnotherMatrix) {
   set_.mu.data = bytes_of(std::vector<float>{1, 2, 3.5});
   set_.mu.label("model", "Org/Other");
@@ -440,6 +454,25 @@ TEST_F(VerifyTest, ValuesThatAreNotFinite) {
   EXPECT_THAT(detail(verify_set(), "gamma_centered"),
               HasSubstr("1 of 10 values are not gamma - mu; the first, in row 0, column 1, is nan "
                         "(0xffc00123) instead of nan (0x7fc00000)"));
+}
+
+// How far a float32 sum may be off follows from the values that are finite.
+TEST_F(VerifyTest, AWrongMuBesideValuesThatAreNotFinite) {
+  const float nan = from_bits(0x7fc00000);
+  for (const float endless : {infinity, nan}) {
+    for (const auto& [mean, words] :
+         {std::pair{900.0F, "more than float32 summation explains"},
+          std::pair{std::nextafter(2.0F, 3.0F), "torch's mean"},
+          std::pair{infinity, "more than float32 summation explains"}}) {
+      set_.gamma.shape = set_.centered.shape = {2, 2};
+      set_.mu.shape = {2};
+      set_.gamma.data = bytes_of(std::vector<float>{endless, 1, 1, 3});
+      set_.mu.data = bytes_of(std::vector<float>{endless, mean});
+      set_.centered.data = bytes_of(std::vector<float>{nan, 1 - mean, 1 - endless, 3 - mean});
+      set_.hash();
+      EXPECT_THAT(detail(verify_set(), "mu"), HasSubstr(words)) << endless << " " << mean;
+    }
+  }
 }
 
 TEST_F(VerifyTest, WhatFloat32CannotHoldIsFalse) {

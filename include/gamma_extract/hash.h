@@ -29,6 +29,9 @@ class Xxh3Stream {
   std::unique_ptr<XXH3_state_s, Free> state_;
 };
 
+/// The same of some bytes.
+std::string xxh3_hex(std::span<const std::byte> bytes);
+
 /// XXH3-64 of some bytes.
 std::uint64_t xxh3_64(std::span<const std::byte> bytes);
 
