@@ -26,6 +26,10 @@ bool is_overflow(const StoredBlock& block, std::size_t index) {
   return std::isfinite(stored);
 }
 
+void keep_first(std::optional<ValuePlace>& first, const std::optional<ValuePlace>& place) {
+  if (place && (!first || *place < *first)) first = place;
+}
+
 /// What the threads find together.
 class Findings {
  public:
@@ -36,17 +40,22 @@ class Findings {
   /// Looks at each value of a block that holds some which are not finite.
   void add_nonfinite(const BlockPlace& place, const StoredBlock& block,
                      std::span<const float> values) {
-    const std::lock_guard lock(mutex_);
+    std::uint64_t nonfinite = 0;
+    std::optional<ValuePlace> first_nonfinite;
+    std::optional<ValuePlace> first_overflow;
     for (std::size_t i = 0; i < place.values(); ++i) {
       if (std::isfinite(values[i])) continue;
-      const ValuePlace here = place.value(i);
       if (is_overflow(block, i)) {
-        found_.first_overflow = std::min(found_.first_overflow.value_or(here), here);
+        if (!first_overflow) first_overflow = place.value(i);
       } else {
-        ++found_.nonfinite;
-        found_.first_nonfinite = std::min(found_.first_nonfinite.value_or(here), here);
+        ++nonfinite;
+        if (!first_nonfinite) first_nonfinite = place.value(i);
       }
     }
+    const std::lock_guard lock(mutex_);
+    found_.nonfinite += nonfinite;
+    keep_first(found_.first_nonfinite, first_nonfinite);
+    keep_first(found_.first_overflow, first_overflow);
   }
 
   ColumnPass finish(std::uint64_t rows) {
@@ -77,8 +86,7 @@ ColumnPass column_pass(const MatrixSource& source, const BlockLayout& layout,
       observer.stop.check();
       const BlockPlace place = layout.block(i);
       const StoredBlock block = reader.block(place);
-      const std::span<float> widened(values.data(), place.values());
-      widen(block, widened);
+      const auto widened = as_float32(block, {values.data(), place.values()});
       block_sums(widened, place.columns, sums);
       if (any_nonfinite(sums)) findings.add_nonfinite(place, block, widened);
       partial.add(place.first_column, place.rows, widened, sums);

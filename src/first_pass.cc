@@ -1,6 +1,7 @@
 #include "first_pass.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -16,8 +17,8 @@ namespace {
 /// The first row of the block whose bytes differ, if any.
 std::optional<std::uint64_t> different_row(const BlockPlace& place, std::span<const std::byte> left,
                                            std::span<const std::byte> right) {
+  if (std::memcmp(left.data(), right.data(), left.size()) == 0) return std::nullopt;
   const auto difference = std::ranges::mismatch(left, right);
-  if (difference.in1 == left.end()) return std::nullopt;
   const auto byte = static_cast<std::size_t>(difference.in1 - left.begin());
   return place.first_row + byte / (left.size() / place.rows);
 }

@@ -1,9 +1,12 @@
 #include "second_pass.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "cpu_arithmetic.h"
@@ -34,6 +37,13 @@ void require_no_overflow(const MatrixSource& source, const BlockPlace& place,
            place.first_column + column, products.gamma[i], mu[column]);
     }
   }
+}
+
+/// The rows of a block, of which it is not known which one has changed.
+std::string rows_text(const BlockPlace& place) {
+  if (place.rows == 1) return fmt::format("row {} is", place.first_row);
+  return fmt::format("something in rows {} to {} is", place.first_row,
+                     place.first_row + place.rows - 1);
 }
 
 std::unique_ptr<matrix::Arithmetic> arithmetic_of(const SecondPassOptions& options) {
@@ -117,9 +127,9 @@ class Passage {
   void require_same(std::uint64_t index, std::span<const std::byte> stored) const {
     if (xxh3_64(stored) == first_.checksums[index]) return;
     fail(Fault::file_changed,
-         "{}: it was changed while it was read (row {} differs from a moment ago); "
+         "{}: it was changed while it was read ({} not what it was a moment ago); "
          "run again when nothing writes to it",
-         source_.shard->path().string(), layout_.block(index).first_row);
+         source_.shard->path().string(), rows_text(layout_.block(index)));
   }
 
   [[nodiscard]] std::span<const float> mu_of(const BlockPlace& place) const {
@@ -156,7 +166,7 @@ class Passage {
       centered_hash_.update(centered);
       add_squares(hand.place, products);
     };
-    // While the block is in the cache, if its turn has come; rather than wait, it is written first.
+    // While the block is in the cache, if its turn can be had; rather than wait, write first.
     const bool had_turn = turns_.take_now(hand.index, in_order);
     write(hand.index, hand.place, gamma, centered);
     return had_turn || turns_.take(hand.index, keep_going, in_order);

@@ -1,12 +1,16 @@
 #ifndef GAMMA_EXTRACT_STORED_BLOCK_H_
 #define GAMMA_EXTRACT_STORED_BLOCK_H_
 
+#include <bit>
 #include <cstddef>
 #include <span>
 
 #include "gamma_extract/safetensors.h"
 
 namespace gamma_extract {
+
+// Files are little-endian, and their bytes are taken as values where they are.
+static_assert(std::endian::native == std::endian::little);
 
 /// A block of a matrix as it is stored: `rows` x `columns`, row-major, little-endian.
 struct StoredBlock {

@@ -28,7 +28,8 @@ class Turns {
     return true;
   }
 
-  /// The same, but returns false where the turn has not come yet.
+  /// The same without waiting: returns false where the turn has not come yet, or another thread is
+  /// having it.
   template <class Work>
   bool take_now(std::uint64_t index, const Work& work) {
     std::unique_lock lock(mutex_, std::try_to_lock);

@@ -56,6 +56,12 @@ void widen(const StoredBlock& block, std::span<float> values, Vectors vectors) {
   }
 }
 
+std::span<const float> as_float32(const StoredBlock& block, std::span<float> room) {
+  if (block.dtype == safetensors::Dtype::F32) return {stored_as<float>(block), room.size()};
+  widen(block, room);
+  return room;
+}
+
 int significant_bits(safetensors::Dtype dtype) {
   switch (dtype) {
     case safetensors::Dtype::BF16:

@@ -15,6 +15,10 @@ namespace gamma_extract {
 /// A NaN stays one, whatever its bits. `vectors` is for tests.
 void widen(const StoredBlock& block, std::span<float> values, Vectors vectors = widest_vectors());
 
+/// The values of `block` as float32: of F32 where they are, of any other type widened to `room`,
+/// which has a place for each.
+std::span<const float> as_float32(const StoredBlock& block, std::span<float> room);
+
 /// The significant bits of an element type once it is widened: 8 for BF16, 11 for F16, else 24.
 int significant_bits(safetensors::Dtype dtype);
 

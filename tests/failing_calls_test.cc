@@ -147,6 +147,18 @@ TEST_F(FailingCallsTest, SpaceNeedNotBeReserved) {
   EXPECT_THAT(names_in(out_), UnorderedElementsAreArray(file_names));
 }
 
+TEST_F(FailingCallsTest, FewerThreadsThanAskedForDoTheWork) {
+  testing::write_seeded_checkpoint(model_, 4096, 1);
+  extract({"--threads", "1"});
+  const auto expected = files();
+  for (const std::string when : {"1+", "2+"}) {
+    const Outcome outcome =
+        run_injected({{"clone3", "error=EAGAIN:when=" + when}}, {"--threads", "4"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(files(), expected);
+  }
+}
+
 TEST_F(FailingCallsTest, MissingLocksAreWarnedOf) {
   for (const std::string error : {"ENOLCK", "EOPNOTSUPP"}) {
     const Outcome outcome = run_injected({{"flock", "error=" + error}});
