@@ -74,7 +74,7 @@ class Scale:
 
     def median(self, command):
         """The median wall, and the largest peak, of some runs into an empty directory, each after one that
-        counts for nothing (README.md says why)."""
+        counts for nothing, so that memory is at hand (README.md says why)."""
         runs = []
         for _ in range(self.arguments.rounds):
             self.measure(command)
@@ -98,9 +98,11 @@ class Scale:
     def row(self):
         few, many = self.checkpoint(1, 1000), self.checkpoint(1, LONG_ROW)
         base = self.median(self.extract(few))[1]
-        wall, peak = self.median(self.extract(many))
-        print(f"{1:10,} x {LONG_ROW:,}: {wall:.3f} s, peak {peak:.1f} MB; 1 x 1,000: {base:.1f} MB")
-        self.bound("bytes a further column", 1e6 * (peak - base) / LONG_ROW, BYTES_A_COLUMN, "bytes")
+        for options in [], ["--threads", str(THREADS[-1])]:
+            wall, peak = self.median(self.extract(many, *options))
+            print(f"{1:10,} x {LONG_ROW:,} {' '.join(options)}: {wall:.3f} s, peak {peak:.1f} MB; "
+                  f"1 x 1,000: {base:.1f} MB")
+            self.bound("bytes a further column", 1e6 * (peak - base) / LONG_ROW, BYTES_A_COLUMN, "bytes")
         self.measure(self.extract(many), keep=True)
         same = is_widened(find_matrix(many), next(self.out.glob("gamma_centroid_mu*")))
         self.kept = self.kept and same

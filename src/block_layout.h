@@ -45,13 +45,19 @@ class BlockLayout {
   static constexpr std::uint64_t max_values = std::uint64_t{1} << 18U;
   /// Keeps a block's column sums exact in float64 over a wide range of exponents.
   static constexpr std::uint64_t max_rows = 1024;
+  /// Rows of more values are cut. A thread keeps sums of a block's columns, which take several
+  /// times a value's room; so it has some 1.5 MB even where rows are endless, and 64 threads stay
+  /// below ten bytes a column of a row of ten million. No model's hidden size is near it.
+  static constexpr std::uint64_t max_columns = std::uint64_t{1} << 15U;
 
   /// Of a matrix whose number of values fits 64 bits, and which is not empty.
   BlockLayout(std::uint64_t rows, std::uint64_t columns)
       : rows_(rows),
         columns_(columns),
-        block_rows_(std::clamp<std::uint64_t>(max_values / columns, 1, max_rows)),
-        block_columns_(std::min(columns, max_values)),
+        block_rows_(columns > max_columns
+                        ? 1
+                        : std::clamp<std::uint64_t>(max_values / columns, 1, max_rows)),
+        block_columns_(std::min(columns, max_columns)),
         pieces_((columns - 1) / block_columns_ + 1) {}
 
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }

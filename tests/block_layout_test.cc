@@ -9,7 +9,7 @@ namespace {
 
 // In order, without a gap, bounded: for shapes at and around every bound.
 TEST(BlockLayoutTest, BlocksFollowEachOther) {
-  constexpr std::uint64_t max = BlockLayout::max_values;
+  constexpr std::uint64_t max = BlockLayout::max_columns;
   for (const auto& [rows, columns] : {std::tuple<std::uint64_t, std::uint64_t>{1, 1},
                                       {151936, 2560},
                                       {5000, 1},
@@ -29,11 +29,12 @@ TEST(BlockLayoutTest, BlocksFollowEachOther) {
       ASSERT_GT(place.values(), 0U);
       ASSERT_LE(place.values(), layout.block_values());
       ASSERT_LE(place.rows, BlockLayout::max_rows);
+      ASSERT_LE(place.columns, BlockLayout::max_columns);
       ASSERT_TRUE(place.columns == columns || place.rows == 1);
       values += place.values();
     }
     EXPECT_EQ(values, rows * columns);
-    EXPECT_LE(layout.block_values(), max);
+    EXPECT_LE(layout.block_values(), BlockLayout::max_values);
   }
 }
 
