@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "guarded.h"
@@ -28,9 +29,6 @@ namespace {
 
 constexpr std::int32_t magnitude_mask = 0x7fffffff;
 constexpr std::int32_t quiet_nan = 0x7fc00000;
-
-/// Blocks of more values are cut on the device (device_arithmetic.h says why).
-constexpr std::int64_t largest_piece = std::int64_t{1} << 17U;
 
 /// Values of a block that follow each other: some rows or, of one row, some columns.
 struct Piece {
@@ -85,7 +83,7 @@ c10::Stream stream_of(c10::Device device) {
 
 class DeviceArithmetic final : public Arithmetic {
  public:
-  explicit DeviceArithmetic(c10::Device device) : device_(device), stream_(stream_of(device)) {}
+  explicit DeviceArithmetic(c10::Device device) : device_(device) {}
 
   DeviceArithmetic(const DeviceArithmetic&) = delete;
   DeviceArithmetic(DeviceArithmetic&&) = delete;
@@ -94,14 +92,17 @@ class DeviceArithmetic final : public Arithmetic {
 
   /// Where a run ends early, the device may still be writing into the pinned memory.
   ~DeviceArithmetic() override {
-    guarded(message_, [this] { stream_.synchronize(); });
+    guarded(message_, [this] {
+      if (stream_) stream_->synchronize();
+    });
   }
 
   Status start(const StoredBlock& block, std::span<const float> mu,
                Products& products) noexcept override {
     return guarded(message_, [&] {
       const c10::InferenceMode no_gradients;
-      const c10::StreamGuard on_stream(stream_);
+      if (!stream_) stream_ = stream_of(device_);
+      const c10::StreamGuard on_stream(*stream_);
       rows_ = static_cast<std::int64_t>(block.rows);
       columns_ = static_cast<std::int64_t>(block.columns);
       products_ = &products;
@@ -114,7 +115,7 @@ class DeviceArithmetic final : public Arithmetic {
 
   Status finish() noexcept override {
     return guarded(message_, [this] {
-      stream_.synchronize();
+      stream_.value().synchronize();
       hand_out(*products_);
     });
   }
@@ -251,9 +252,9 @@ class DeviceArithmetic final : public Arithmetic {
   }
 
   c10::Device device_;
-  c10::Stream stream_;
+  std::optional<c10::Stream> stream_;  // from the first block on
   std::string message_;
-  std::int64_t most_values_ = largest_piece;
+  std::int64_t most_values_{largest_piece};
 
   // The block that was started.
   std::int64_t rows_ = 0;

@@ -16,8 +16,9 @@
 /// On the CPU it is in loops of our own (cpu_arithmetic.h). On any other device it is in libtorch's
 /// operations, which is a module that the program opens when a device is asked for, since libtorch
 /// costs 0.2 to 0.4 s and 120 to 170 MB to start. This header is all that the program and its
-/// module share: spans, plain structs, an enumeration. No tensor and no exception crosses. With
-/// -DGAMMA_EXTRACT_MODULE=OFF the same code is linked plainly.
+/// module share, and both are built together (Module::version): spans, plain structs, an interface.
+/// No tensor and no exception crosses. With -DGAMMA_EXTRACT_MODULE=OFF the same code is linked
+/// plainly.
 namespace gamma_extract::matrix {
 
 enum class Status : std::uint8_t {

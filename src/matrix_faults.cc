@@ -43,7 +43,8 @@ std::unique_ptr<matrix::Arithmetic> make_arithmetic(const matrix::Module& module
                                                     const Device& device) {
   auto arithmetic = module.make_arithmetic(device);
   if (!arithmetic) {
-    fail(Fault::out_of_memory, "not enough memory to start the arithmetic; use fewer --threads");
+    fail(Fault::out_of_memory, "{}: not enough memory to start the arithmetic; use fewer --threads",
+         name(device));
   }
   return arithmetic;
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "allocation_limit.h"
+#include "block_layout.h"
 #include "cpu_arithmetic.h"
 #include "stored_block.h"
 #include "widen.h"
@@ -185,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(OnEach, DeviceArithmeticTest,
                          });
 
 TEST_P(DeviceArithmeticTest, WeightsOfEachTypeAreAsOnTheCpu) {
-  expect_as_on_the_cpu(weights<std::uint16_t>(Dtype::BF16, 51, 2560), some_mu(2560));
+  expect_as_on_the_cpu(weights<std::uint16_t>(Dtype::BF16, 102, 2560), some_mu(2560));
   expect_as_on_the_cpu(weights<std::uint32_t>(Dtype::F32, 1024, 64), some_mu(64));
   expect_as_on_the_cpu(any_bits<std::uint16_t>(Dtype::F16, 7, 33), some_mu(33));
   expect_as_on_the_cpu(any_bits<std::uint64_t>(Dtype::F64, 7, 33), some_mu(33));
@@ -257,15 +258,18 @@ TEST_P(DeviceArithmeticTest, ColumnsOfZerosAndExtremesAreAsOnTheCpu) {
 TEST_P(DeviceArithmeticTest, EachShapeIsAsOnTheCpu) {
   expect_as_on_the_cpu(weights<std::uint32_t>(Dtype::F32, 1, 1), some_mu(1));
   expect_as_on_the_cpu(weights<std::uint16_t>(Dtype::BF16, 1024, 1), some_mu(1));
-  expect_as_on_the_cpu(weights<std::uint32_t>(Dtype::F32, 1, 1U << 17U), some_mu(1U << 17U));
+  expect_as_on_the_cpu(weights<std::uint32_t>(Dtype::F32, 1, BlockLayout::max_columns),
+                       some_mu(BlockLayout::max_columns));
+  expect_as_on_the_cpu(weights<std::uint32_t>(Dtype::F32, 8, BlockLayout::max_columns),
+                       some_mu(BlockLayout::max_columns));
   // The last block of a matrix is smaller, and what was there before must not show.
   expect_as_on_the_cpu(weights<std::uint16_t>(Dtype::BF16, 3, 5), some_mu(5));
   expect_as_on_the_cpu(weights<std::uint32_t>(Dtype::F32, 2, 7), some_mu(7));
 }
 
 TEST_P(DeviceArithmeticTest, TwoBlocksMayBeInHandAtOnce) {
-  const Block first = weights<std::uint16_t>(Dtype::BF16, 51, 2560);
-  const Block second = weights<std::uint16_t>(Dtype::BF16, 50, 2560, 0.1F);
+  const Block first = weights<std::uint16_t>(Dtype::BF16, 102, 2560);
+  const Block second = weights<std::uint16_t>(Dtype::BF16, 100, 2560, 0.1F);
   const std::vector<float> mu = some_mu(2560);
   const auto other = make_device_arithmetic(GetParam());
   const auto loops = make_cpu_arithmetic();
@@ -341,6 +345,12 @@ class LittleMemoryTest : public ::testing::Test {
 
   std::unique_ptr<Arithmetic> arithmetic_ = make_device_arithmetic(Device());
 };
+
+// No tensor of more than 1 MiB, of which a device's allocator keeps much.
+TEST_F(LittleMemoryTest, ABlockOfTheRealShapeTakesTheRoomOfHalfOfIt) {
+  expect_as_with_room(weights<std::uint16_t>(Dtype::BF16, 102, 2560), 3'500'000);
+  EXPECT_EQ(AllocationLimit::refusals(), 0);
+}
 
 TEST_F(LittleMemoryTest, ABlockIsCutByRows) {
   expect_as_with_room(weights<std::uint16_t>(Dtype::BF16, 51, 2560), 700'000);

@@ -1,4 +1,5 @@
-// A module of this version whose arithmetic is wrong, as on a device with bad memory.
+// A module of this version whose devices are broken: the first one computes what is wrong, as one
+// with bad memory does, the second has no memory, and the third fails.
 #include <algorithm>
 
 #include "matrix.h"
@@ -9,8 +10,12 @@ namespace {
 
 class FaultyArithmetic final : public Arithmetic {
  public:
+  explicit FaultyArithmetic(unsigned device) : device_(device) {}
+
   Status start(const StoredBlock& /*block*/, std::span<const float> mu,
                Products& products) noexcept override {
+    if (device_ == 1) return Status::out_of_memory;
+    if (device_ == 2) return Status::failed;
     std::ranges::fill(products.gamma, 1.0F);
     std::ranges::fill(products.centered, 1.0F);
     std::ranges::fill(products.gamma_squares, 1.0);
@@ -21,15 +26,18 @@ class FaultyArithmetic final : public Arithmetic {
     return Status::ok;
   }
   Status finish() noexcept override { return Status::ok; }
-  [[nodiscard]] const char* message() const noexcept override { return ""; }
+  [[nodiscard]] const char* message() const noexcept override { return "an illegal address"; }
+
+ private:
+  unsigned device_;
 };
 
 DeviceAnswer say_usable(const Device& /*device*/) noexcept {
   return {};
 }
 
-std::unique_ptr<Arithmetic> make_faulty(const Device& /*device*/) noexcept {
-  return std::make_unique<FaultyArithmetic>();
+std::unique_ptr<Arithmetic> make_faulty(const Device& device) noexcept {
+  return std::make_unique<FaultyArithmetic>(device.index);
 }
 
 }  // namespace

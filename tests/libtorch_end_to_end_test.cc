@@ -63,6 +63,24 @@ TEST(LibtorchEndToEndTest, IsNotLoadedOnTheCpu) {
       {"--model", testing::checkpoint("qwen3-tied-f16").string(), "--out", out, "--quiet"}, 4);
 }
 
+// What can be refused without it is, also where a device is asked for.
+TEST(LibtorchEndToEndTest, IsNotLoadedForARefusalBeforeTheDeviceIsNeeded) {
+  const TemporaryDirectory directory;
+  const std::string out = (directory / "out").string();
+  const std::string model = testing::checkpoint("llama-untied-f32").string();
+  const std::vector<std::string> on_device{"--device", "cuda", "--out", out, "--model"};
+  const auto expect_refused = [&](const std::vector<std::string>& further, int exit_code) {
+    std::vector<std::string> arguments = on_device;
+    arguments.insert(arguments.end(), further.begin(), further.end());
+    expect_no_libtorch(arguments, exit_code);
+  };
+  expect_refused({(directory / "nothing").string()}, 3);
+  expect_refused({model, "--dtype", "float8"}, 2);
+  expect_refused({model, "--check", (directory / "nothing.json").string()}, 3);
+  testing::expect_success(run_program({"--model", model, "--out", out, "--quiet"}));
+  expect_refused({testing::checkpoint("qwen3-tied-f16").string()}, 4);
+}
+
 TEST(LibtorchEndToEndTest, IsLoadedWithItsCudaHalfWhereADeviceIsAskedFor) {
   const std::string model = testing::checkpoint("llama-untied-f32").string();
   ::setenv("CUDA_VISIBLE_DEVICES", "-1", 1);
@@ -80,11 +98,12 @@ class ModuleEndToEndTest : public ::testing::Test {
     fs::copy_file(PROGRAM, directory_ / "bin/gamma-extract");
   }
   [[nodiscard]] fs::path module() const { return directory_ / "bin/gamma-extract-matrix.so"; }
-  void expect_refused(std::initializer_list<std::string_view> parts, int code = 2) const {
+  void expect_refused(std::initializer_list<std::string_view> parts, int code = 2,
+                      const std::string& device = "cuda") const {
     const fs::path out = directory_ / "out";
     Program program(directory_ / "bin/gamma-extract",
                     {"--model", testing::checkpoint("llama-untied-f32").string(), "--out",
-                     (out / "deep").string(), "--device", "cuda"});
+                     (out / "deep").string(), "--device", device});
     testing::expect_refused(program.wait(), code, parts);
     EXPECT_FALSE(fs::exists(out));
   }
@@ -110,6 +129,16 @@ TEST_F(ModuleEndToEndTest, OfAnotherVersion) {
 TEST_F(ModuleEndToEndTest, WhoseFiguresAreWrongFailsTheRunsOwnCheck) {
   fs::copy_file(FAULTY_MODULE, module());
   expect_refused({"llama-untied-f32", "the run's own check failed", "nothing was written"}, 1);
+}
+
+TEST_F(ModuleEndToEndTest, WhoseDeviceHasNoMemory) {
+  fs::copy_file(FAULTY_MODULE, module());
+  expect_refused({"cuda:1: not enough memory", "--threads", "--device cpu"}, 3, "cuda:1");
+}
+
+TEST_F(ModuleEndToEndTest, WhoseDeviceFails) {
+  fs::copy_file(FAULTY_MODULE, module());
+  expect_refused({"cuda:2: the device failed (an illegal address)", "--device cpu"}, 2, "cuda:2");
 }
 
 }  // namespace
