@@ -12,6 +12,7 @@ import argparse
 import json
 import shutil
 import sys
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from measured_run import chill, executable, machine, measure, scratch_directory,
 from paired_rounds import cost_table, in_turn, paired, ratio_table
 
 HERE = Path(__file__).resolve().parent
+REST = 4  # seconds, in which free memory goes back to the host of a virtual machine
 
 RATIOS = {
     "program / (2.5 F + S)": (("program", "floor", "start_up"), lambda p, f, s: p / (2.5 * f + s)),
@@ -42,14 +44,14 @@ def parse_arguments():
     parser.add_argument("--python", default=sys.executable,
                         help="the peer's interpreter, with numpy and safetensors; the notebook's, with transformers")
     parser.add_argument("--work", type=Path, help="where the outputs are written (default: inside build/)")
+    parser.add_argument("--before", choices=("floor", "itself", "rest"), default="floor",
+                        help="what comes, untimed, before each timed run (default: floor)")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--peer-rounds", type=int, default=3)
-    parser.add_argument("--notebook-rounds", type=int, default=1)
+    parser.add_argument("--notebook-rounds", type=int, default=1, help="of the notebook, which takes minutes")
     parser.add_argument("--parts", help="comma-separated; all by default: see README.md")
     parser.add_argument("--json", type=Path, help="a file for every run's figures")
     arguments = parser.parse_args()
-    for name in "peer_rounds", "notebook_rounds":
-        setattr(arguments, name, min(getattr(arguments, name), arguments.rounds))
+    arguments.notebook_rounds = min(arguments.notebook_rounds, arguments.rounds)
     return arguments
 
 
@@ -59,7 +61,7 @@ class Part:
     command: list
     rounds: int
     cold: list = field(default_factory=list)  # files that are not to be in the page cache
-    warm: list = field(default_factory=list)  # files that the untimed run may have left out of it
+    warm: list = field(default_factory=list)  # files that another part may have pushed out of it
     mapped: int = 0  # bytes that it reads through a memory map
     expendable: bool = False  # may be killed for memory
 
@@ -98,7 +100,7 @@ class Bench:
     def python_parts(self):
         python, whole = self.arguments.python, self.arguments.whole_model
         parts = {"peer": Part("careful Python", [python, HERE / "peer.py", self.arguments.model, self.out],
-                              self.arguments.peer_rounds, mapped=self.matrix.bytes)}
+                              self.arguments.rounds, mapped=self.matrix.bytes)}
         if whole:
             shards = sorted(whole.glob("*.safetensors"))
             size = sum(shard.stat().st_size for shard in shards)
@@ -111,10 +113,11 @@ class Bench:
     def reading_parts(self):
         """Those that read the three files, and inspect."""
         rounds, whole = self.arguments.rounds, self.arguments.whole_model
-        parts = {"verify": Part("`gamma-extract verify`", [self.arguments.program, "verify", self.set], rounds)}
+        files = sorted(self.set.iterdir())
+        parts = {"verify": Part("`gamma-extract verify`", [self.arguments.program, "verify", self.set], rounds,
+                                warm=files)}
         if shutil.which("xxhsum"):
-            files = sorted(self.set.iterdir())
-            parts["xxhsum"] = Part("`xxhsum -H2` of the same files", ["xxhsum", "-H2", *files], rounds)
+            parts["xxhsum"] = Part("`xxhsum -H2` of the same files", ["xxhsum", "-H2", *files], rounds, warm=files)
         parts["inspect"] = Part("`gamma-extract inspect`" + (f", {layers(whole)} layers" if whole else ""),
                                 [self.arguments.program, "inspect", whole or self.arguments.model], rounds)
         return parts
@@ -131,11 +134,14 @@ class Bench:
         return measured
 
     def fair_run(self, name):
-        """The second of two runs: what it reads and the memory that it needs are then at hand (README.md)."""
+        """A run with what comes before it (README.md)."""
         part = self.parts[name]
-        first = self.run(part)
-        if first.killed:
-            return first
+        if self.arguments.before == "rest":
+            time.sleep(REST)
+        else:
+            before = self.run(part if self.arguments.before == "itself" else self.parts["floor"])
+            if before.killed:
+                return before
         for path in part.cold:
             chill(path)
         for path in part.warm:
@@ -167,8 +173,8 @@ def main():
         bench = Bench(arguments, Path(work))
         parts = choose(bench.parts, arguments.parts)
         about = (f"{machine()}; {bench.matrix.rows} x {bench.matrix.columns} {bench.matrix.dtype}; "
-                 f"rounds: {arguments.rounds}, careful Python {arguments.peer_rounds}, "
-                 f"notebook {arguments.notebook_rounds}")
+                 f"rounds: {arguments.rounds}, of the notebook {arguments.notebook_rounds}; "
+                 f"before each run: {arguments.before}")
         measured = in_turn(bench.fair_run, {name: part.rounds for name, part in parts.items()})
     ratios = {name: paired(measured, *how) for name, how in RATIOS.items()}
     costs = cost_table({part.words: measured[name] for name, part in parts.items()}, bench.parts["program"].words)
