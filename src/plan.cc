@@ -131,8 +131,9 @@ void Plan::require_writable(const std::filesystem::path& directory) const {
            "{}: it is a file of the model itself; choose another --out or --name", path.string());
     }
   }
-  require_replaceable(std::nullopt);
+  // First what --force does not help against, so that nobody is told to try it.
   require_room(directory, planned_files());
+  require_replaceable(std::nullopt);
 }
 
 }  // namespace gamma_extract

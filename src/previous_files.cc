@@ -1,8 +1,12 @@
 #include "previous_files.h"
 
+#include <system_error>
+
 #include "gamma_extract/error.h"
 #include "gamma_extract/safetensors.h"
 #include "gamma_extract/text.h"
+#include "output_files.h"
+#include "write_failure.h"
 
 namespace gamma_extract {
 namespace {
@@ -29,11 +33,13 @@ Origin read_origin(const std::filesystem::path& path) {
   }
 }
 
+// A dangling link exists. Of what cannot be looked at nobody knows, and --force would not help.
 bool is_taken(const std::filesystem::path& path) {
-  // A dangling link exists, and what cannot be looked at may.
-  std::error_code ignored;
-  return std::filesystem::symlink_status(path, ignored).type() !=
-         std::filesystem::file_type::not_found;
+  std::error_code error;
+  const std::filesystem::file_type type = std::filesystem::symlink_status(path, error).type();
+  if (type == std::filesystem::file_type::not_found) return false;
+  if (error) fail_to_write(path, error.value(), "look at it");
+  return true;
 }
 
 void require_same_values(const std::filesystem::path& path, const Origin& origin,

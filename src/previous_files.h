@@ -16,7 +16,8 @@ namespace gamma_extract {
 ///   - its metadata names the same model, and
 ///   - where the model is a plain directory or file, of which there may be many of one name, its
 ///     `mu_sha256` is this run's. Before mu is known (`mu_sha256` empty) that is not asked.
-/// Reads headers only; a file that is no safetensors file counts as one without metadata.
+/// Reads headers only; a file that is no safetensors file counts as one without metadata. Throws
+/// output_unwritable where it cannot be told whether there is one.
 void require_replaceable(const std::filesystem::path& directory, std::span<const std::string> names,
                          const ModelName& model, const std::optional<std::string>& mu_sha256);
 

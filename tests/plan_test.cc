@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "expect_fault.h"
+#include "nobody.h"
 #include "safetensors_file.h"
 #include "temporary_directory.h"
 #include "watcher.h"
@@ -102,6 +105,27 @@ TEST_F(PlanTest, FilesWithoutMetadataAreNotReplaced) {
   EXPECT_FAULT(plan(), output_exists);
   options_.force = true;
   EXPECT_NO_THROW(plan());
+}
+
+// Each of these --force would not get past either.
+TEST_F(PlanTest, WhatForceDoesNotHelpAgainstComesFirst) {
+  write_tensors({{.name = embedding}});
+  options_.out = directory_ / "out";
+  std::filesystem::create_directories(directory_ / "out/gamma_model.safetensors");
+  EXPECT_FAULT(plan(), output_unwritable);
+  std::filesystem::create_symlink("loop", directory_ / "loop");
+  options_.out = directory_ / "loop";
+  EXPECT_FAULT(plan(), output_unwritable);
+  options_.out = directory_ / std::string(300, 'x');
+  EXPECT_FAULT(plan(), output_unwritable);
+  std::filesystem::create_directory(directory_ / "shut");
+  ASSERT_EQ(::chmod((directory_ / "shut").c_str(), 0600), 0);
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+  const testing::Nobody nobody;
+  for (const char* out : {"shut", "shut/below"}) {
+    options_.out = directory_ / out;
+    EXPECT_FAULT(plan(), output_unwritable);
+  }
 }
 
 }  // namespace

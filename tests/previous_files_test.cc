@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::TemporaryDirectory;
 using testing::write_file;
 
@@ -131,3 +132,10 @@ TEST_F(PreviousFilesTest, WhatCannotBeReadIsToldSo) {
 
 }  // namespace
 }  // namespace gamma_extract
+TEST_F(PreviousFilesTest, WhatCannotBeLookedAtIsNotSaidToExist) {
+  names_ = {std::string(300, 'x')};
+  EXPECT_FAULT(require(plain_), output_unwritable);
+  EXPECT_THAT(refusal(plain_), AllOf(HasSubstr("File name too long"), Not(HasSubstr("exists")),
+                                     Not(HasSubstr("--force"))));
+}
+
