@@ -64,6 +64,13 @@ void require_replaceable(const std::filesystem::path& directory, std::span<const
            "{}: it exists, without metadata that would name the model it is of; {}", path.string(),
            remedy);
     }
+    if (*origin.model != own && name == file_name(centroid_file, model.slug)) {
+      fail(Fault::output_exists,
+           "{}: it exists and is of the model {}, not of {}, and a directory has room for one "
+           "model's; choose another --out (--force overwrites it, and leaves the files of {} "
+           "without their mu)",
+           path.string(), *origin.model, own, *origin.model);
+    }
     if (*origin.model != own) {
       fail(Fault::output_exists, "{}: it exists and is of the model {}, not of {}; {}",
            path.string(), *origin.model, own, remedy);

@@ -71,6 +71,14 @@ TEST_F(PreviousFilesTest, OtherModelIsNot) {
                                   HasSubstr("Org/Name"), HasSubstr("--force")));
 }
 
+TEST_F(PreviousFilesTest, OfAnotherModelsCentroidTheOtherFilesAreNamed) {
+  names_ = {"gamma_centroid_mu.safetensors"};
+  write_file(directory_ / names_.front(), safetensors_file(R"({"model":"Org/Other"})"));
+  EXPECT_FAULT(require(id_), output_exists);
+  EXPECT_THAT(refusal(id_), AllOf(HasSubstr("room for one model's"), HasSubstr("another --out"),
+                                  HasSubstr("leaves the files of Org/Other without their mu")));
+}
+
 TEST_F(PreviousFilesTest, FileWithoutMetadataIsNot) {
   for (const auto* metadata : {"null", "{}", R"({"format":"pt"})"}) {
     write_file(directory_ / "a", safetensors_file(metadata));
@@ -130,8 +138,6 @@ TEST_F(PreviousFilesTest, WhatCannotBeReadIsToldSo) {
   EXPECT_FAULT(require(plain_), output_exists);
 }
 
-}  // namespace
-}  // namespace gamma_extract
 TEST_F(PreviousFilesTest, WhatCannotBeLookedAtIsNotSaidToExist) {
   names_ = {std::string(300, 'x')};
   EXPECT_FAULT(require(plain_), output_unwritable);
@@ -139,3 +145,5 @@ TEST_F(PreviousFilesTest, WhatCannotBeLookedAtIsNotSaidToExist) {
                                      Not(HasSubstr("--force"))));
 }
 
+}  // namespace
+}  // namespace gamma_extract
