@@ -51,6 +51,18 @@ std::optional<std::string> cached_commit(const CacheRequest& request) {
   }
 }
 
+/// Throws the error again. A path that is mistyped may have the form of an id, so that of one which
+/// nobody knows it is said that there is no such path either.
+[[noreturn]] void fail_to_ask(const std::string& id, const Error& error) {
+  const std::string beginning = id + ": ";
+  const std::string text = error.what();
+  const bool is_unknown =
+      error.fault() == Fault::repository_not_found || error.fault() == Fault::network_unreachable;
+  if (!is_unknown || !text.starts_with(beginning)) throw Error(error);
+  fail(error.fault(), "{}no such file or directory here, and {}", beginning,
+       text.substr(beginning.size()));
+}
+
 /// Asks the Hub, and where that fails, the caches.
 std::string ask_commit(const HubClient& client, FetchCache& cache, const CacheRequest& request,
                        const Observer& observer) {
@@ -60,7 +72,7 @@ std::string ask_commit(const HubClient& client, FetchCache& cache, const CacheRe
     cache.save_ref(request.revision, commit);
     return commit;
   } catch (const Error& error) {
-    if (!last || !may_fall_back(error.fault())) throw;
+    if (!last || !may_fall_back(error.fault())) fail_to_ask(request.id, error);
     observer.warn(fmt::format("{}; taking the commit that the cache knows for {}: {}", error.what(),
                               request.revision, *last));
     return *last;

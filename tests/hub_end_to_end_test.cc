@@ -399,7 +399,7 @@ TEST_F(HubEndToEndTest, WhatTheHubSaysOfAModel) {
   hub().control({{"repositories", {{"Org/Model", {{"disabled", false}}}}}});
   expect_refused(run({"--revision", "v9"}), 3, {"Org/Model", "no revision v9", "--revision"});
   expect_refused(testing::run_program({"--model", "Org/None", "--json"}, in_child()), 3,
-                 {"Org/None", "no such model", "HF_TOKEN"});
+                 {"Org/None", "no such file or directory here", "no such model", "HF_TOKEN"});
   expect_nothing_written();
 }
 
@@ -424,7 +424,9 @@ TEST_F(HubEndToEndTest, AModelOfPickles) {
 
 TEST_F(HubEndToEndTest, NobodyListens) {
   set_environment("HF_ENDPOINT", hub().address("refused"));
-  expect_refused(run(), 5, {"Org/Model", "cannot reach 127.0.0.1", "6 times", "--offline"});
+  expect_refused(run(), 5,
+                 {"Org/Model: no such file or directory here, and cannot reach 127.0.0.1",
+                  "6 times", "--offline"});
   expect_nothing_written();
 }
 
