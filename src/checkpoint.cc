@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
 constexpr const char* config_name = "config.json";
+constexpr const char* adapter_name = "adapter_model.safetensors";
 constexpr const char* incomplete_download = "the download is incomplete, run it again";
 
 // The largest index known has some 10 MB.
@@ -94,7 +95,11 @@ void Checkpoint::read_weights() {
          "{}: no such file, though config.json says that it holds the weights; {}",
          files_->path_of(name).string(), remedy(*files_));
   }
-  if (!take_weights(single_name) && !take_weights(index_name)) fail_without_weights(*files_);
+  if (take_weights(single_name) || take_weights(index_name)) return;
+  // No rule takes a matrix of an adapter, but whoever names a tensor of it may have it.
+  const std::set<std::string> names = files_->names();
+  if (is_adapter(names) && take_weights(adapter_name)) return;
+  fail_without_weights(*files_, names);
 }
 
 /// Whether there is a file of that name: then it is the only shard, or the index.

@@ -32,7 +32,7 @@ std::optional<std::string> first(const Names& names, bool (*wanted)(std::string_
 }
 
 void require_no_adapter(const std::string& path, const Names& names) {
-  if (names.contains("config.json") || !names.contains("adapter_config.json")) return;
+  if (!is_adapter(names)) return;
   fail(Fault::adapter_only,
        "{}: it holds an adapter (adapter_config.json), which has no unembedding matrix of its own; "
        "give the model that it adapts, or merge the two and save the result",
@@ -41,17 +41,20 @@ void require_no_adapter(const std::string& path, const Names& names) {
 
 }  // namespace
 
+bool is_adapter(const Names& names) {
+  return names.contains("adapter_config.json") && !names.contains("config.json");
+}
+
 void require_no_adapter(const CheckpointFiles& files) {
   require_no_adapter(files.path().string(), files.names());
 }
 
-void fail_without_weights(const CheckpointFiles& files) {
+void fail_without_weights(const CheckpointFiles& files, const Names& names) {
   constexpr std::string_view neither =
       "it holds no safetensors checkpoint, neither model.safetensors nor "
       "model.safetensors.index.json";
   const std::string path = files.path().string();
   const std::string& remedy = files.remedy();
-  const Names names = files.names();
   require_no_adapter(path, names);
   if (const auto file = first(names, is_safetensors)) {
     fail(Fault::model_empty, "{}: {}, though there is {}; {}, or give that file and --tensor", path,

@@ -196,6 +196,9 @@ TEST(CheckpointTest, AnAdapterIsToldFromAModel) {
   write_file(directory / "training_args.pt", "");
   EXPECT_FAULT(Checkpoint{directory.path()}, adapter_only);
   EXPECT_THAT(refusal(directory.path()), HasSubstr("adapter"));
+  write_safetensors(directory / "adapter_model.safetensors", {{"a"}});
+  EXPECT_TRUE(Checkpoint(directory.path()).has("a"));  // for whoever names it
+  std::filesystem::remove(directory / "adapter_model.safetensors");
   write_file(directory / "config.json", "{}");
   EXPECT_FAULT(Checkpoint{directory.path()}, pickle_only);
 }

@@ -21,8 +21,9 @@
 ///
 /// transformers looks for the file that `transformers_weights` in config.json names; without it,
 /// for `model.safetensors`, then for `model.safetensors.index.json`, whose `weight_map` gives the
-/// shard of each tensor, then for pickles, which are refused here. Only the files that are needed
-/// are opened: the index tells all names, a shard is opened when a tensor of it is asked for.
+/// shard of each tensor, then for pickles, which are refused here. An adapter has its tensors in
+/// `adapter_model.safetensors`. Only the files that are needed are opened: the index tells all
+/// names, a shard is opened when a tensor of it is asked for.
 ///
 /// `transformers_weights` and `weight_map` come from a stranger: a name that is absolute or climbs
 /// with `..` is refused on its text, before any link is followed (a real vulnerability elsewhere:

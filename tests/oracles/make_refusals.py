@@ -17,6 +17,7 @@ from transformers import BertConfig, Qwen2Config, T5Config
 
 HERE = Path(__file__).resolve().parent
 HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
+LORA = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
 
 QWEN2 = {
     "vocab_size": 13,
@@ -77,8 +78,7 @@ def adapter(directory):
     directory.mkdir()
     config = {"peft_type": "LORA", "base_model_name_or_path": "Qwen/Qwen2-0.5B", "r": 2}
     (directory / "adapter_config.json").write_text(json.dumps(config) + "\n")
-    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
-    save_file({name: torch.zeros(2, 8)}, directory / "adapter_model.safetensors", {"format": "pt"})
+    save_file({LORA: torch.zeros(2, 8)}, directory / "adapter_model.safetensors", {"format": "pt"})
 
 
 def pickle(directory):
@@ -139,7 +139,7 @@ CASES = {
         "model_is_bare",
         "embed_tokens.weight",
     ),
-    "adapter": (adapter, "adapter_only", None),
+    "adapter": (adapter, "adapter_only", LORA),
     "pickle": (pickle, "pickle_only", None),
     "original-pickle": (original, "pickle_only", None),
     "gguf": (gguf, "gguf_only", None),
