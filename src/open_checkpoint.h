@@ -10,6 +10,9 @@ namespace gamma_extract {
 /// which is no file of it, says so.
 Checkpoint open_checkpoint(const ModelLocation& location);
 
+/// The same where no tensor is named: then a file is a usage error, also one that is not valid.
+Checkpoint open_unnamed(const ModelLocation& location);
+
 }  // namespace gamma_extract
 
 #endif  // GAMMA_EXTRACT_OPEN_CHECKPOINT_H_

@@ -23,7 +23,7 @@ std::string describe(const safetensors::Tensor& tensor) {
 Plan::Plan(const ExtractOptions& options, const Observer& observer)
     : options_(options),
       location_(locate_model(options.model, observer)),
-      checkpoint_(open_checkpoint(location_)),
+      checkpoint_(options.tensor ? open_checkpoint(location_) : open_unnamed(location_)),
       choice_(choose_unembedding(checkpoint_, options.tensor)),
       name_(model_name(location_.path, options.slug)),
       shard_(checkpoint_.open_shard(choice_.tensor)),

@@ -44,6 +44,15 @@ TEST(UsageEndToEndTest, MissingValuesAndOptionsAreNamed) {
 TEST(UsageEndToEndTest, FileNeedsATensor) {
   const std::string model = std::string(TEST_DATA) + "/hostile/ties.safetensors";
   expect_refused(run_program({"--model", model, "--json"}), 2, {model, "--tensor"});
+  // One that is not valid is as little named.
+  const std::string broken = std::string(TEST_DATA) + "/hostile/expected.json";
+  expect_refused(run_program({"--model", broken, "--json"}), 2, {broken, "give its directory"});
+  const TemporaryDirectory directory;
+  const std::string empty = (directory / "model.safetensors").string();
+  testing::write_file(empty, "");
+  expect_refused(run_program({"--model", empty, "--json"}), 2,
+                 {empty, "--tensor", "the directory of the checkpoint"});
+  expect_refused(run_program({"--model", empty, "--tensor", "a", "--json"}), 3, {empty});
 }
 
 TEST(UsageEndToEndTest, LabelThatIsAnotherFilesNameNeedsAName) {
