@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "built_in_references.h"
 #include "gamma_extract/text.h"
 #include "report_parts.h"
 #include "version.h"
@@ -175,7 +176,18 @@ std::string check_lines(const std::optional<Check>& check) {
   return text;
 }
 
-std::string difference(const Comparison& comparison, const std::string& tensor) {
+/// What helps where a figure differs from that of a reference of this name. One that is built in
+/// cannot be saved anew.
+std::string_view remedy(const std::string& reference) {
+  if (built_in_reference(reference)) {
+    return "it is built in, of Qwen/Qwen3-4B-Instruct-2507: check another model against a --json "
+           "report of its own";
+  }
+  return "if that is meant, save this run's --json as the new reference";
+}
+
+std::string difference(const Comparison& comparison, const std::string& tensor,
+                       std::string_view remedy) {
   if (!comparison.known) {
     return fmt::format("{}: a report has no such figure; correct the reference", comparison.name);
   }
@@ -183,9 +195,8 @@ std::string difference(const Comparison& comparison, const std::string& tensor) 
   if (const double tolerance = comparison.tolerance.value_or(0); tolerance > 0) {
     expected += fmt::format(" (tolerance {:.3g})", tolerance);
   }
-  return fmt::format(
-      "{} of {} is {}, not {}; if that is meant, save this run's --json as the new reference",
-      comparison.name, tensor, exact_text(comparison.actual), expected);
+  return fmt::format("{} of {} is {}, not {}; {}", comparison.name, tensor,
+                     exact_text(comparison.actual), expected, remedy);
 }
 
 std::string effort_line(const Report& report) {
@@ -235,7 +246,8 @@ std::vector<std::string> differences(const Report& report) {
   if (!report.check) return lines;
   for (const Comparison& comparison : report.check->compared) {
     if (comparison.passed) continue;
-    lines.push_back(report.check->reference + ": " + difference(comparison, report.tensor));
+    lines.push_back(report.check->reference + ": " +
+                    difference(comparison, report.tensor, remedy(report.check->reference)));
   }
   return lines;
 }

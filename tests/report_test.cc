@@ -226,6 +226,15 @@ TEST(ReportTest, DifferencesAreALineEach) {
           name + "gamma.\x1b: a report has no such figure; correct the reference"));
 }
 
+TEST(ReportTest, ABuiltInReferenceIsNotToBeSavedAnew) {
+  Report report = example();
+  report.check = example_check();
+  report.check->reference = "01.1a";
+  EXPECT_THAT(differences(report).front(),
+              ::testing::AllOf(HasSubstr("Qwen/Qwen3-4B-Instruct-2507"), HasSubstr("built in"),
+                               Not(HasSubstr("new reference"))));
+}
+
 TEST(ReportTest, JsonIsAsciiWhateverTheNames) {
   Report report = example();
   report.model = "caf\xe9 \u00e9\u202e\x7f";
