@@ -16,8 +16,8 @@ std::set<std::string> directory_names(const fs::path& directory) {
     names.insert(entry->path().filename().string());
   }
   if (error) {
-    fail(Fault::file_unreadable, "{}: cannot list it: {}; check that you may read it",
-         directory.string(), error.message());
+    fail(Fault::file_unreadable, "{}: cannot list it: {}; {}", directory.string(), error.message(),
+         reading_remedy(error.value()));
   }
   return names;
 }

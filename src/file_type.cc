@@ -12,8 +12,8 @@ namespace fs = std::filesystem;
 /// The type in `status`, which asking for `path` has given with `error`.
 fs::file_type checked(const fs::path& path, fs::file_status status, const std::error_code& error) {
   if (error && status.type() != fs::file_type::not_found) {
-    fail(Fault::file_unreadable, "{}: cannot look at it: {}; check that you may read it",
-         path.string(), error.message());
+    fail(Fault::file_unreadable, "{}: cannot look at it: {}; {}", path.string(), error.message(),
+         reading_remedy(error.value()));
   }
   return status.type();
 }

@@ -39,8 +39,8 @@ Descriptor open_file(const std::string& name, const StopFlag& stop) {
       fail(Fault::file_missing,
            "{}: no such reference; name a JSON file, or 01.1a for the notebook's figures", name);
     } else {
-      fail(Fault::file_unreadable, "{}: cannot open it: {}; check that you may read it", name,
-           system_message(errno));
+      fail(Fault::file_unreadable, "{}: cannot open it: {}; {}", name, system_message(errno),
+           reading_remedy(errno));
     }
   }
   return Descriptor(fd);

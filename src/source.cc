@@ -17,8 +17,8 @@ namespace {
 
 [[noreturn]] void fail_to_open(const std::filesystem::path& path, int error_number) {
   if (error_number != ENOENT && error_number != ENOTDIR) {
-    fail(Fault::file_unreadable, "{}: cannot open it: {}; check that you may read it",
-         path.string(), system_message(error_number));
+    fail(Fault::file_unreadable, "{}: cannot open it: {}; {}", path.string(),
+         system_message(error_number), reading_remedy(error_number));
   }
   std::error_code ignored;
   if (std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored))) {

@@ -21,7 +21,11 @@ std::string_view remedy(int error_number) {
     case ENAMETOOLONG:
       return "choose another --out";
     case ENOENT:
-      return "run again, and leave the directory alone meanwhile";
+      return "choose another --out, or leave the directory alone while this runs";
+    case EMFILE:
+      return "raise the limit with `ulimit -n`";
+    case ENFILE:
+      return "close what holds files open";
     default:
       return "check the disk, or choose another --out";
   }

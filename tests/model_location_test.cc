@@ -130,6 +130,8 @@ TEST_F(ModelLocationTest, ALinkToNothingIsNoId) {
 TEST_F(ModelLocationTest, WhatCannotBeLookedAt) {
   fs::create_symlink("loop", *this / "loop");
   EXPECT_FAULT(locate(*this / "loop"), file_unreadable);
+  EXPECT_THAT(refusal((*this / "loop").string()), HasSubstr("; check the links"));
+  EXPECT_THAT(refusal((*this / std::string(300, 'x')).string()), HasSubstr("; check the name"));
 }
 
 TEST_F(ModelLocationTest, NeitherAPathNorAnId) {

@@ -1,6 +1,7 @@
 #include "gamma_extract/source.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -49,6 +50,23 @@ TEST(SourceTest, DanglingLinkNamesItsTarget) {
     EXPECT_NE(std::string(error.what()).find("../../blobs/1234"), std::string::npos)
         << error.what();
   }
+}
+
+TEST(SourceTest, TooManyOpenFilesAreNoQuestionOfPermission) {
+  const TemporaryDirectory directory;
+  write_file(directory / "a", "");
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const struct rlimit limit { 0, before.rlim_max };
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::string text;
+  try {
+    const FileSource source(directory / "a");
+  } catch (const Error& error) {
+    text = error.what();
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_NE(text.find("raise the limit with `ulimit -n`"), std::string::npos) << text;
 }
 
 TEST(SourceTest, FollowsLinks) {

@@ -34,6 +34,8 @@ TEST(WriteFailureTest, TextNamesFileAndRemedy) {
   EXPECT_EQ(text(EIO),
             "out/a: cannot write it: Input/output error; check the disk, or choose another --out");
   EXPECT_THAT(text(EDQUOT), HasSubstr("quota"));
+  EXPECT_THAT(text(EMFILE), HasSubstr("`ulimit -n`"));
+  EXPECT_THAT(text(ENOENT), HasSubstr("choose another --out"));
   EXPECT_THAT(text(EFBIG), HasSubstr("`ulimit -f`"));
 }
 

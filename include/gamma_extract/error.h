@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 /// What can go wrong, as values.
@@ -162,6 +163,10 @@ template <class... Args>
 
 /// The words for an errno value, from the C library ("No space left on device").
 std::string system_message(int error_number);
+
+/// What helps where a file or a directory cannot be opened or looked at, by the errno value:
+/// "check that you may read it".
+std::string_view reading_remedy(int error_number);
 
 }  // namespace gamma_extract
 
