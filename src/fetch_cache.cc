@@ -135,6 +135,11 @@ bool FetchCache::has(const std::string& commit) const {
   return !root_.empty() && fs::is_directory(repo_ / name_for(commit), ignored);
 }
 
+bool FetchCache::knows_model() const {
+  std::error_code ignored;
+  return !root_.empty() && fs::is_directory(repo_, ignored);
+}
+
 std::optional<FetchCache::Ref> FetchCache::ref(const std::string& revision) const {
   if (root_.empty()) return std::nullopt;
   const fs::path path = ref_path(revision);

@@ -59,6 +59,9 @@ class FetchCache {
   [[nodiscard]] std::optional<Ref> ref(const std::string& revision) const;
   void save_ref(const std::string& revision, const std::string& commit);
 
+  /// Whether anything of the model is there.
+  [[nodiscard]] bool knows_model() const;
+
   struct Entry {
     std::string bytes;
     std::string etag;

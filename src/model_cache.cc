@@ -118,16 +118,43 @@ std::optional<std::string> last_named(const CacheRequest& request, const fs::pat
   return std::move(named->commit);
 }
 
+/// What there is to say of the cache itself, as the end of a clause, or nothing.
+std::string state_of(const CacheRequest& request) {
+  switch (file_type_of(request.cache)) {
+    case fs::file_type::not_found:
+      return ", which does not exist";
+    case fs::file_type::directory:
+      return similar_model(request);
+    default:
+      return ", which is no directory";
+  }
+}
+
 [[noreturn]] void fail_without_commit(const CacheRequest& request, const fs::path& repo) {
-  if (!leads_to_directory(repo)) {
-    fail(Fault::model_not_cached, "{}: no such file or directory, and not in the cache {}{}; {}",
-         request.id, request.cache.string(),
-         leads_to_directory(request.cache) ? similar_model(request) : ", which does not exist",
+  const bool cached = leads_to_directory(repo);
+  const bool fetched = request.fetched != nullptr && request.fetched->knows_model();
+  const fs::path own = request.fetched == nullptr ? fs::path() : request.fetched->root();
+  if (!cached && !fetched) {
+    std::error_code ignored;
+    fail(Fault::model_not_cached, "{}: no such file or directory, and not in the cache {}{}{}; {}",
+         request.id, request.cache.string(), state_of(request),
+         fs::is_directory(own, ignored)
+             ? fmt::format(", nor among what was fetched before ({})", own.string())
+             : "",
          request.remedy);
   }
-  fail(Fault::revision_not_cached, "{}: the cache {} does not have its {} {}{}; {}", request.id,
-       request.cache.string(), is_commit(request.revision) ? "commit" : "revision",
-       request.revision, is_commit(request.revision) ? "" : hint(request, repo / "refs"),
+  const bool is_named = !is_commit(request.revision);
+  const std::string wanted =
+      fmt::format("{} {}", is_named ? "revision" : "commit", request.revision);
+  if (!cached) {
+    fail(Fault::revision_not_cached,
+         "{}: what was fetched before ({}) does not have its {}, and in the cache {} there is "
+         "nothing of it; {}",
+         request.id, own.string(), wanted, request.cache.string(), request.remedy);
+  }
+  fail(Fault::revision_not_cached, "{}: the cache {} does not have its {}{}{}; {}", request.id,
+       request.cache.string(), wanted, is_named ? hint(request, repo / "refs") : "",
+       fetched ? fmt::format(", nor does what was fetched before ({})", own.string()) : "",
        request.remedy);
 }
 

@@ -265,6 +265,30 @@ TEST_F(ModelLocationTest, NoCache) {
               AllOf(HasSubstr("none, which does not exist"), HasSubstr("--cache-dir")));
 }
 
+TEST_F(ModelLocationTest, TheCacheIsAFile) {
+  write_file(*this / "file", "");
+  const ModelOptions options{.name = "gpt2", .revision = {}, .cache_dir = *this / "file"};
+  EXPECT_FAULT(locate(options), model_not_cached);
+  EXPECT_THAT(refusal(options), HasSubstr("file, which is no directory"));
+}
+
+// What the program itself has fetched lies in a cache of its own.
+TEST_F(ModelLocationTest, TheOwnCacheIsNamedToo) {
+  fs::create_directory(*this / "fetched");
+  EXPECT_THAT(refusal("Org/Name"),
+              HasSubstr("nor among what was fetched before (" + (*this / "fetched").string()));
+  write_file(*this / "fetched/models--Org--Name/refs/main", std::string(first_commit) + "\n");
+  EXPECT_FAULT(locate("Org/Name", "v9"), revision_not_cached);
+  EXPECT_THAT(refusal("Org/Name", "v9"),
+              AllOf(HasSubstr((*this / "fetched").string()), HasSubstr("its revision v9"),
+                    HasSubstr(cache().string() + " there is nothing of it")));
+  fs::create_directories(CachedModel(cache()).snapshot(first_commit));
+  EXPECT_THAT(
+      refusal("Org/Name", "v9"),
+      AllOf(HasSubstr(cache().string() + " does not have its revision v9"),
+            HasSubstr("nor does what was fetched before (" + (*this / "fetched").string())));
+}
+
 TEST_F(ModelLocationTest, NotThatRevision) {
   const CachedModel model(cache());
   model.add_reference("main", first_commit);
