@@ -14,7 +14,7 @@ int exit_code(Fault fault) {
 }
 
 bool is_of_the_network(Fault fault) {
-  return fault >= Fault::endpoint_invalid;
+  return fault >= Fault::network_unreachable;
 }
 
 std::string system_message(int error_number) {

@@ -62,8 +62,11 @@ std::string endpoint_of(const Environment& environment, const std::string& usual
   endpoint.erase(endpoint.find_last_not_of('/') + 1);
   // What is asked for is appended to it.
   if (!Url::parse(endpoint) || endpoint.find_first_of("?#") != std::string::npos) {
+    // Before a @ may stand a password.
+    const std::string shown = endpoint.find('@') == std::string::npos ? "=" + endpoint : "";
     fail(Fault::endpoint_invalid,
-         "HF_ENDPOINT: it is no address of the web; give one such as https://huggingface.co");
+         "HF_ENDPOINT{}: it is no address of the web; give one such as https://huggingface.co",
+         shown);
   }
   return endpoint;
 }

@@ -9,6 +9,7 @@ namespace {
 
 TEST(ErrorTest, ExitCodesFollowTheRoom) {
   EXPECT_EQ(exit_code(Fault::usage), 2);
+  EXPECT_EQ(exit_code(Fault::endpoint_invalid), 2);
   EXPECT_EQ(exit_code(Fault::libtorch_unavailable), 2);
   EXPECT_EQ(exit_code(Fault::file_missing), 3);
   EXPECT_EQ(exit_code(Fault::out_of_memory), 3);
@@ -18,7 +19,7 @@ TEST(ErrorTest, ExitCodesFollowTheRoom) {
   EXPECT_EQ(exit_code(Fault::output_unwritable), 4);
   EXPECT_EQ(exit_code(Fault::output_stdout), 4);
   EXPECT_EQ(exit_code(Fault::repository_gated), 3);
-  EXPECT_EQ(exit_code(Fault::endpoint_invalid), 5);
+  EXPECT_EQ(exit_code(Fault::network_unreachable), 5);
   EXPECT_EQ(exit_code(Fault::hub_file_changed), 5);
 }
 

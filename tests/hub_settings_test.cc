@@ -78,6 +78,8 @@ TEST(HubSettingsTest, TheEndpointIsAnAddressOfTheWeb) {
     SCOPED_TRACE(text);
     EXPECT_FAULT(settings({{"HF_ENDPOINT", text}}), endpoint_invalid);
   }
+  EXPECT_THAT(error_of({{"HF_ENDPOINT", "huggingface.co"}}),
+              HasSubstr("HF_ENDPOINT=huggingface.co: "));
   EXPECT_THAT(error_of({{"HF_ENDPOINT", "user:secret@host"}}), Not(HasSubstr("secret")));
 }
 

@@ -21,6 +21,7 @@ namespace gamma_extract {
 enum class Fault : std::uint8_t {
   // Usage (exit code 2).
   usage,
+  endpoint_invalid,  ///< HF_ENDPOINT is no address
   device_unavailable,
   libtorch_unavailable,
 
@@ -121,7 +122,6 @@ enum class Fault : std::uint8_t {
   output_stdout,
 
   // The network (5).
-  endpoint_invalid,     ///< HF_ENDPOINT or a proxy is no address
   network_unreachable,  ///< no such host, or nobody answers there
   network_timeout,      ///< nothing came for too long, or next to nothing
   network_interrupted,  ///< the connection ended before the answer did
