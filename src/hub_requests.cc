@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <ctime>
 #include <thread>
 #include <utility>
@@ -287,10 +288,15 @@ void HubRequests::wait_for_next(const Question& question, const Failure& failure
     hold(*failure.asked, fmt::format("{}: {}", question.who.what, failure.why));
     return;  // the next try waits for it, and so do all others
   }
-  observer_.progress.note.set(
-      scrubbed(fmt::format("{}: {}; try {} of {} in {} s", question.who.what, failure.why,
-                           number + 1, max_tries, time.count())));
-  wait_(time, [&] { check(question); });
+  const std::string words = scrubbed(
+      fmt::format("{}: {}; try {} of {}", question.who.what, failure.why, number + 1, max_tries));
+  const auto end = Clock::now() + time;
+  wait_(time, [&] {
+    check(question);
+    const auto left = std::chrono::ceil<std::chrono::seconds>(end - Clock::now());
+    observer_.progress.note.set(
+        fmt::format("{} in {} s", words, std::max<std::int64_t>(left.count(), 0)));
+  });
   observer_.progress.note.clear();
 }
 

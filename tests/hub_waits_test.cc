@@ -132,6 +132,22 @@ TEST_F(HubWaitsTest, AWaitIsShownWhileItLasts) {
   EXPECT_THAT(watcher.warnings(), IsEmpty());
 }
 
+TEST_F(HubWaitsTest, TheWaitThatIsShownGetsShorter) {
+  hub.set_faults({{{"fault", "error_503"}, {"times", 2}}});
+  std::vector<std::string> shown;
+  const HubClient hub_client(settings(), repo, watcher.observer(),
+                             [&](std::chrono::milliseconds, const std::function<void()>& check) {
+                               check();
+                               shown.push_back(watcher.progress.note.text());
+                               std::this_thread::sleep_for(std::chrono::milliseconds(1001));
+                               check();
+                               shown.push_back(watcher.progress.note.text());
+                             });
+  EXPECT_EQ(names(hub_client).fault, std::nullopt);
+  EXPECT_THAT(shown, ElementsAre(HasSubstr("try 2 of 6 in 1 s"), HasSubstr("try 2 of 6 in 0 s"),
+                                 HasSubstr("try 3 of 6 in 2 s"), HasSubstr("try 3 of 6 in 1 s")));
+}
+
 // What the server asks for.
 
 TEST_F(HubWaitsTest, ALimitIsWaitedForAndTold) {
