@@ -8,7 +8,9 @@ ModelOptionTable::ModelOptionTable(OptionTable& table)
                             "commit (default: main)")),
       cache_dir_(table.value("What to read", "--cache-dir", "DIR",
                              "the Hugging Face cache (default: HF_HUB_CACHE, else\n"
-                             "HF_HOME/hub, else ~/.cache/huggingface/hub)")),
+                             "HUGGINGFACE_HUB_CACHE, else HF_HOME/hub, else\n"
+                             "XDG_CACHE_HOME/huggingface/hub, else\n"
+                             "~/.cache/huggingface/hub)")),
       offline_(table.flag("What to read", "--offline",
                           "ask nobody: a model is in a cache or nowhere, as with\n"
                           "HF_HUB_OFFLINE=1")) {}

@@ -54,6 +54,7 @@ struct ExtractTable {
                                      "do not keep what is fetched of the matrix (it is kept\n"
                                      "in GAMMA_EXTRACT_CACHE, else in\n"
                                      "~/.cache/gamma-extract)");
+                                     "XDG_CACHE_HOME/gamma-extract, else in\n"
   CLI::Option* tensor = table.value("What to read", "--tensor", "NAME",
                                     "take this tensor, whatever the rules say; no\n"
                                     "config.json is needed then");

@@ -25,7 +25,7 @@ constexpr std::string_view help_tail =
     "      the name of the matrix\n"
     "\n"
     "Exit codes: 0 done; 2 usage; 3 the input is not valid, or no tensor of it can be\n"
-    "chosen; 4 standard output; 128 + n ended by signal n.\n";
+    "chosen; 4 standard output; 5 the network; 128 + n ended by signal n.\n";
 
 struct InspectTable {
   OptionTable table{"gamma-extract inspect"};

@@ -336,6 +336,16 @@ TEST(OptionsTest, VersionNamesLibtorchAndDevices) {
               ::testing::MatchesRegex(
                   "gamma-extract [0-9.]+ \\(libtorch [0-9.]+; devices: cpu(, cuda:[0-9]+)*\\)\n"));
   EXPECT_EQ(text({"-V"}), text({"--version"}));
+TEST(OptionsTest, HelpNamesWhereTheCachesAre) {
+  const auto has = [](const std::string& word) { return HasSubstr(word); };
+  EXPECT_THAT(
+      text({"--help"}),
+      ::testing::AllOf(has("HF_HUB_CACHE"), has("HUGGINGFACE_HUB_CACHE"), has("HF_HOME"),
+                       has("XDG_CACHE_HOME/huggingface/hub"), has("XDG_CACHE_HOME/gamma-extract")));
+  EXPECT_THAT(text({"inspect", "--help"}),
+              ::testing::AllOf(has("XDG_CACHE_HOME/huggingface/hub"), has("5 the network")));
+}
+
 }
 
 }  // namespace
