@@ -6,7 +6,9 @@
 #include <charconv>
 #include <iterator>
 
+#include "edit_distance.h"
 #include "gamma_extract/error.h"
+#include "gamma_extract/text.h"
 #include "suggestion.h"
 
 namespace gamma_extract::cli {
@@ -32,6 +34,14 @@ std::string help_of(const CLI::Option& option) {
     if (letter == '\n') text.append(column, ' ');
   }
   return text + "\n";
+}
+
+/// The one name that begins so; nothing where it is none or several.
+std::optional<std::string> only_beginning(const std::string& beginning,
+                                          const std::vector<std::string>& names) {
+  const auto begins = [&](const std::string& name) { return name.starts_with(beginning); };
+  if (std::ranges::count_if(names, begins) != 1) return std::nullopt;
+  return *std::ranges::find_if(names, begins);
 }
 
 bool is_option(const std::string& argument) {
@@ -101,14 +111,29 @@ void OptionTable::require_known() const {
 
 void OptionTable::fail_unknown(const std::string& argument) const {
   const std::string name = argument.substr(0, argument.find('='));
+  const std::size_t dashes = std::min(name.find_first_not_of('-'), name.size());
+  const std::string word = name.substr(dashes);
+  const std::optional<std::string> meant =
+      word.size() == 1 ? only_beginning(word, names()) : nearest(word, names());
+  if (meant) fail(Fault::usage, "{}: unknown option; did you mean --{}?", name, *meant);
+  fail(Fault::usage, "{}: unknown option; {}", name, see_help_);
+}
+
+std::vector<std::string> OptionTable::names() const {
   std::vector<std::string> names;
   for (const CLI::Option* option : app_.get_options()) {
     names.push_back(option->get_lnames().front());
   }
-  const std::size_t dashes = std::min(name.find_first_not_of('-'), name.size());
-  const std::optional<std::string> meant = nearest(std::string_view(name).substr(dashes), names);
-  if (meant) fail(Fault::usage, "{}: unknown option; did you mean --{}?", name, *meant);
-  fail(Fault::usage, "{}: unknown option; {}", name, see_help_);
+  return names;
+}
+
+std::optional<std::string> OptionTable::option_like(std::string_view word) const {
+  constexpr std::size_t shortest = 3;  // where one letter is a third
+  if (word.size() < shortest) return std::nullopt;
+  for (const std::string& name : names()) {
+    if (edit_distance(lower_case(word), name) <= 1) return name;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> OptionTable::operands() const {

@@ -32,6 +32,10 @@ class OptionTable {
   /// Refuses unknown options, with a suggestion.
   void require_known() const;
 
+  /// The option that `word` names without its dashes, or all but one letter of it; nothing if it
+  /// names none.
+  [[nodiscard]] std::optional<std::string> option_like(std::string_view word) const;
+
   /// The arguments that are no options.
   [[nodiscard]] std::vector<std::string> operands() const;
 
@@ -59,6 +63,7 @@ class OptionTable {
  private:
   void check_assignments(std::span<const std::string> arguments) const;
   [[noreturn]] void fail_unknown(const std::string& argument) const;
+  [[nodiscard]] std::vector<std::string> names() const;
 
   CLI::App app_;
   std::string see_help_;

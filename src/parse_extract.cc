@@ -8,6 +8,7 @@
 
 #include "cuda_driver.h"
 #include "gamma_extract/error.h"
+#include "gamma_extract/text.h"
 #include "model_option_table.h"
 #include "option_table.h"
 #include "options.h"
@@ -53,8 +54,8 @@ struct ExtractTable {
   CLI::Option* no_cache = table.flag("What to read", "--no-cache",
                                      "do not keep what is fetched of the matrix (it is kept\n"
                                      "in GAMMA_EXTRACT_CACHE, else in\n"
-                                     "~/.cache/gamma-extract)");
                                      "XDG_CACHE_HOME/gamma-extract, else in\n"
+                                     "~/.cache/gamma-extract)");
   CLI::Option* tensor = table.value("What to read", "--tensor", "NAME",
                                     "take this tensor, whatever the rules say; no\n"
                                     "config.json is needed then");
@@ -118,6 +119,13 @@ std::string version_text() {
     fail(Fault::usage, "{0}: a command stands first; give gamma-extract {0} ..., {1}", operand,
          options.table.see_help());
   }
+  const std::optional<std::string> option = options.table.option_like(operand);
+  // `models` may be a directory's name, and `model` the end of one.
+  const bool is_model_name = operand != "model" || is_given(*options.model);
+  if (option && (*option != "model" || !is_model_name)) {
+    fail(Fault::usage, "{}: unexpected argument; did you mean --{}? ({})", operand, *option,
+         options.table.see_help());
+  }
   if (!is_given(*options.model) && !operand.empty()) {
     fail(Fault::usage, "{0}: unexpected argument; did you mean --model {0}? ({1})", operand,
          options.table.see_help());
@@ -152,9 +160,14 @@ Device device_of(const ExtractTable& options) {
   if (!text || *text == "auto" || *text == "cpu") return {};
   const std::optional<Device> device = cuda_device(*text);
   if (device) return *device;
+  const std::string small = lower_case(*text);
+  if (small == "auto" || small == "cpu" || cuda_device(small)) {
+    fail(Fault::usage, "--device {}: unknown value; did you mean {}?", *text, small);
+  }
   fail(Fault::usage,
-       "--device {}: no device; give auto, cpu, cuda, or cuda:N with a number from 0, {}", *text,
-       options.table.see_help());
+       "--device {}: not the name of a device; give auto, cpu, cuda, or cuda:N with a number from "
+       "0, {}",
+       *text, options.table.see_help());
 }
 
 ExtractCommand command_of(const ExtractTable& options) {

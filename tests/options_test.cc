@@ -189,11 +189,14 @@ TEST(OptionsTest, UnknownValues) {
   EXPECT_THAT(error("--dtype", "Source"), HasSubstr("did you mean source?"));
   EXPECT_THAT(error("--dtype", "bf16"), HasSubstr("give float32 or source"));
   for (const std::string device :
-       {"gpu", "CPU", "cuda0", "cuda:", "cuda:x", "cuda:-1", "cuda:+1", "cuda: 1", "cuda:1.0",
-        "cuda:01", "cuda:0x1", "cuda:1x", "cuda:99999999999", "cudart", "cpu:0", "auto:0"}) {
+       {"gpu", "cuda0", "cuda:", "cuda:x", "cuda:-1", "cuda:+1", "cuda: 1", "cuda:1.0", "cuda:01",
+        "cuda:0x1", "cuda:1x", "cuda:99999999999", "cudart", "cpu:0", "auto:0"}) {
     EXPECT_THAT(error("--device", device), ::testing::AllOf(HasSubstr("--device " + device + ":"),
                                                             HasSubstr("give auto, cpu, cuda")));
   }
+  EXPECT_THAT(error("--device", "gpu"), HasSubstr("not the name of a device"));
+  EXPECT_THAT(error("--device", "CPU"), HasSubstr("did you mean cpu?"));
+  EXPECT_THAT(error("--device", "CUDA:1"), HasSubstr("did you mean cuda:1?"));
 }
 
 TEST(OptionsTest, EachDevice) {
@@ -214,6 +217,8 @@ TEST(OptionsTest, UnknownOptions) {
   EXPECT_EQ(usage_error({"-model", "m"}), "-model: unknown option; did you mean --model?");
   EXPECT_EQ(usage_error({"--no_metadata"}),
             "--no_metadata: unknown option; did you mean --no-metadata?");
+  EXPECT_EQ(usage_error({"-m", "m"}), "-m: unknown option; did you mean --model?");
+  // --name, --no-cache and --no-metadata begin so.
   EXPECT_EQ(usage_error({"-n"}), "-n: unknown option; see gamma-extract --help");
 }
 
@@ -235,6 +240,17 @@ TEST(OptionsTest, UnexpectedArguments) {
               HasSubstr("'model': unexpected argument; quote a name that has spaces"));
   EXPECT_THAT(usage_error({"--model", "m", "--json", ""}), HasSubstr("'': unexpected argument"));
   EXPECT_THAT(usage_error({"--", "m"}), HasSubstr("m: unexpected argument"));
+}
+
+TEST(OptionsTest, AnOptionWithoutItsDashesIsSuggested) {
+  for (const std::string word : {"help", "version", "check", "json"}) {
+    EXPECT_THAT(usage_error({word, "data"}), HasSubstr("did you mean --" + word + "?"));
+  }
+  EXPECT_THAT(usage_error({"Hepl"}), HasSubstr("did you mean --help?"));
+  EXPECT_THAT(usage_error({"--model", "m", "json"}), HasSubstr("did you mean --json?"));
+  for (const std::string model : {"checkpoint", "models", "gpt2", "t5", "out/json"}) {
+    EXPECT_THAT(usage_error({model, "--json"}), HasSubstr("did you mean --model " + model + "?"));
+  }
 }
 
 TEST(OptionsTest, InspectTakesAModel) {
@@ -320,6 +336,16 @@ TEST(OptionsTest, HelpNamesEveryOptionOnceAndHasExamples) {
   }
 }
 
+TEST(OptionsTest, HelpNamesWhereTheCachesAre) {
+  const auto has = [](const std::string& word) { return HasSubstr(word); };
+  EXPECT_THAT(
+      text({"--help"}),
+      ::testing::AllOf(has("HF_HUB_CACHE"), has("HUGGINGFACE_HUB_CACHE"), has("HF_HOME"),
+                       has("XDG_CACHE_HOME/huggingface/hub"), has("XDG_CACHE_HOME/gamma-extract")));
+  EXPECT_THAT(text({"inspect", "--help"}),
+              ::testing::AllOf(has("XDG_CACHE_HOME/huggingface/hub"), has("5 the network")));
+}
+
 TEST(OptionsTest, HelpFitsEightyColumns) {
   for (const Arguments& arguments :
        {Arguments{"--help"}, {"inspect", "--help"}, {"verify", "--help"}}) {
@@ -336,16 +362,6 @@ TEST(OptionsTest, VersionNamesLibtorchAndDevices) {
               ::testing::MatchesRegex(
                   "gamma-extract [0-9.]+ \\(libtorch [0-9.]+; devices: cpu(, cuda:[0-9]+)*\\)\n"));
   EXPECT_EQ(text({"-V"}), text({"--version"}));
-TEST(OptionsTest, HelpNamesWhereTheCachesAre) {
-  const auto has = [](const std::string& word) { return HasSubstr(word); };
-  EXPECT_THAT(
-      text({"--help"}),
-      ::testing::AllOf(has("HF_HUB_CACHE"), has("HUGGINGFACE_HUB_CACHE"), has("HF_HOME"),
-                       has("XDG_CACHE_HOME/huggingface/hub"), has("XDG_CACHE_HOME/gamma-extract")));
-  EXPECT_THAT(text({"inspect", "--help"}),
-              ::testing::AllOf(has("XDG_CACHE_HOME/huggingface/hub"), has("5 the network")));
-}
-
 }
 
 }  // namespace
