@@ -526,6 +526,9 @@ def table(all_facts):
         f"What transformers {transformers.__version__} takes, and gamma-extract beside it. Made by"
         " `tests/oracles/survey_model_types.py`, which says how; do not edit.",
         "",
+        "Refused are the model types of which transformers itself names no matrix:"
+        " `get_output_embeddings()` gives none. `--tensor NAME` takes the one that you name.",
+        "",
         "| model type | saved class | checkpoint's tensor | tied by default | result |",
         "|---|---|---|---|---|",
     ]
