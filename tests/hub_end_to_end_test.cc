@@ -304,7 +304,7 @@ TEST_F(HubEndToEndTest, ARunThatIsKilledIsTakenUp) {
   expect_success(run());
   expect_right_files();
   // Each of the connections loses no more than the piece that it was at.
-  EXPECT_LE(bytes_sent(), matrix_bytes + allowed_more + kills * (8U << 20U));
+  EXPECT_LE(bytes_sent(), matrix_bytes + allowed_more + kills * (8UL << 20U));
   clear_log();
   expect_success(run());
   EXPECT_THAT(requests(), ElementsAre("HEAD hub 307"));

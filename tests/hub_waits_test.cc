@@ -15,14 +15,12 @@ namespace gamma_extract {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using testing::first_commit;
 using ::testing::HasSubstr;
 using testing::HubClientFixture;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
-using ::testing::Not;
 using testing::Result;
 
 /// When HubClient asks again, and how long it waits before.
@@ -105,10 +103,10 @@ TEST_F(HubWaitsTest, WhereNobodyListensIsTriedAgain) {
 TEST_F(HubWaitsTest, AHubThatComesBackIsAskedOn) {
   hub.control({{"stop", {"cdn"}}});
   const auto hub_client = client_with(settings());
-  HubClient returning(settings(), repo, watcher.observer(),
-                      [&](std::chrono::milliseconds, const std::function<void()>&) {
-                        hub.control({{"start", {"cdn"}}});
-                      });
+  const HubClient returning(settings(), repo, watcher.observer(),
+                            [&](std::chrono::milliseconds, const std::function<void()>&) {
+                              hub.control({{"start", {"cdn"}}});
+                            });
   EXPECT_EQ(read(returning).fault, std::nullopt);
 }
 
