@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,27 @@ TEST(ReportEndToEndTest, JsonHasTheKeysInTheirOrderAndWritesNothingWithoutOut) {
   EXPECT_EQ(report.at("warnings"), Json::array());
   for (const char* key : {"revision", "output_scaling", "check"}) {
     EXPECT_TRUE(report.at(key).is_null()) << key;
+  }
+}
+
+/// The keys of an object, and of those in it.
+std::set<std::string> all_keys_of(const Json& value) {
+  std::set<std::string> keys;
+  for (const auto& [key, part] : value.items()) {
+    if (value.is_object()) keys.insert(key);
+    if (part.is_structured()) keys.merge(all_keys_of(part));
+  }
+  return keys;
+}
+
+TEST(ReportEndToEndTest, EachKeyOfTheJsonStandsInTheManual) {
+  const Outcome outcome = run_program({"--model", example, "--json", "--check", "01.1a"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  const std::set<std::string> keys = all_keys_of(Json::parse(outcome.out));
+  EXPECT_TRUE(keys.contains("tolerance"));
+  const std::string manual = testing::read_file(std::string(PROJECT_DIR) + "/docs/report.md");
+  for (const std::string& key : keys) {
+    EXPECT_NE(manual.find("`" + key + "`"), std::string::npos) << key;
   }
 }
 

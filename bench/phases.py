@@ -2,7 +2,7 @@
 """Where the main job's time goes: samples of perf, sorted into phases and into what each thread was at, as tables
 in Markdown. Needs perf and a program that is not stripped; else the standard library only.
 
-    profile.py --program build/src/gamma-extract --model DIR
+    phases.py --program build/src/gamma-extract --model DIR
 
 A thread that sleeps is not sampled: what the samples leave of the wall is printed as waiting.
 """
@@ -84,7 +84,7 @@ def phases_of(samples):
     def all_with(pattern):
         found = [i for i, sample in enumerate(samples) if re.search(pattern, sample.stack)]
         if not found:
-            sys.exit(f"profile.py: no sample has {pattern} on its stack: it needs the names of the program's functions "
+            sys.exit(f"phases.py: no sample has {pattern} on its stack: it needs the names of the program's functions "
                      "(a build that is not stripped, vectors) and of the kernel's (kernel.kptr_restrict)")
         return found
 
@@ -127,7 +127,7 @@ def tables(rounds):
 def main():
     arguments = parse_arguments()
     if not shutil.which("perf"):
-        sys.exit("profile.py: there is no perf on the PATH")
+        sys.exit("phases.py: there is no perf on the PATH")
     matrix = find_matrix(arguments.model)
     rounds = []
     with scratch_directory(arguments.work) as work:
