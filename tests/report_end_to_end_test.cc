@@ -3,6 +3,7 @@
 
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -62,11 +63,14 @@ TEST(ReportEndToEndTest, JsonHasTheKeysInTheirOrderAndWritesNothingWithoutOut) {
 }
 
 /// The keys of an object, and of those in it.
-std::set<std::string> all_keys_of(const Json& value) {
+std::set<std::string> all_keys_of(const Json& object) {
   std::set<std::string> keys;
-  for (const auto& [key, part] : value.items()) {
-    if (value.is_object()) keys.insert(key);
-    if (part.is_structured()) keys.merge(all_keys_of(part));
+  const Json by_path = object.flatten();  // "/check/compared/0/name"
+  for (const std::string& path : keys_of(by_path)) {
+    std::istringstream parts(path);
+    for (std::string part; std::getline(parts, part, '/');) {
+      if (part.find_first_not_of("0123456789") != std::string::npos) keys.insert(part);
+    }
   }
   return keys;
 }
