@@ -32,10 +32,10 @@ KINDS = [
     ("removing, renaming", r"sys_(unlink|rmdir|rename)"),
     ("loading libraries", r"ld-linux"),
     ("checksums and hashes", r"libxxhash|XXH3|XXH_"),
+    ("exact sums", r"WideSum|ColumnSums|PartialSums|measure_together|add_sums|widen_magnitudes"),
     ("widening", r"widen_"),
     ("centering, squares, sums of columns", r"center_strip"),
-    ("sums of columns", r"add_strip|join_columns"),
-    ("exact sums", r"WideSum|ColumnSums|PartialSums"),
+    ("sums of columns", r"add_strip"),
     ("mu's and the rows' figures", r"summarize_norms|libcrypto"),
 ]
 REST = "the rest"
@@ -95,9 +95,9 @@ def phases_of(samples):
             "pass 2": samples[pass_2 : last_write + 1], "end": samples[last_write + 1 :]}
 
 
-def milliseconds_of(samples):
-    """Of one phase: its wall, and kind -> what all threads together were at it."""
-    wall = (samples[-1].time - samples[0].time) * 1000 if samples else 0.0
+def milliseconds_of(samples, end):
+    """Of one phase, which lasts until `end`: its wall, and kind -> what all threads together were at it."""
+    wall = (end - samples[0].time) * 1000
     kinds = Counter()
     for sample in samples:
         kinds[sample.kind] += 1000 / RATE
@@ -141,7 +141,10 @@ def main():
             shutil.rmtree(out)
             out.mkdir()
             phases = phases_of(samples_of(command, Path(work) / "perf.data"))
-            rounds.append({phase: milliseconds_of(samples) for phase, samples in phases.items()})
+            starts = [samples[0].time for samples in phases.values()]
+            ends = [*starts[1:], phases["end"][-1].time]
+            rounds.append({phase: milliseconds_of(samples, end)
+                           for (phase, samples), end in zip(phases.items(), ends)})
             shutil.rmtree(out)
     about = f"{machine()}; {matrix.rows} x {matrix.columns} {matrix.dtype}; rounds: {arguments.rounds}"
     print("\n".join([about, "", *tables(rounds)]))

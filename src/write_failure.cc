@@ -23,9 +23,8 @@ std::string_view remedy(int error_number) {
     case ENOENT:
       return "choose another --out, or leave the directory alone while this runs";
     case EMFILE:
-      return "raise the limit with `ulimit -n`";
     case ENFILE:
-      return "close what holds files open";
+      return reading_remedy(error_number);  // of descriptors, whatever they are for
     default:
       return "check the disk, or choose another --out";
   }

@@ -115,12 +115,18 @@ class PassesTest : public ::testing::Test {
     return run_second(source, first, options);
   }
 
-  /// As for a CUDA device, with two blocks in hand, but on the CPU.
-  SecondPass run_second_on_device(const Source& source, const FirstPass& first, unsigned threads) {
+  /// One whose CUDA device is the CPU.
+  static matrix::Module module_on_the_cpu() {
     matrix::Module module = *gamma_extract_matrix();
     module.make_arithmetic = [](const Device& /*device*/) noexcept {
       return matrix::make_device_arithmetic(Device());
     };
+    return module;
+  }
+
+  /// As for a CUDA device, with two blocks in hand, but on the CPU.
+  SecondPass run_second_on_device(const Source& source, const FirstPass& first, unsigned threads) {
+    const matrix::Module module = module_on_the_cpu();
     SecondPassOptions options;
     options.threads = threads;
     options.device = {.kind = Device::Kind::cuda};
@@ -248,6 +254,7 @@ TEST_F(PassesTest, AFileThatChangesBetweenThePasses) {
   EXPECT_FAULT(run_second_on_device(source, first, 2), file_changed);
   try {
     run_second(source, first, 1);
+    FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("(something in rows 2048 to 2499 is not what it was"),
               std::string::npos)
@@ -260,10 +267,7 @@ TEST_F(PassesTest, AWriteThatFails) {
   write_hostile_values(tall);
   const FileSource source(path_);
   const FirstPass first = run_first(source, 1);
-  matrix::Module module = *gamma_extract_matrix();
-  module.make_arithmetic = [](const Device& /*device*/) noexcept {
-    return matrix::make_device_arithmetic(Device());
-  };
+  const matrix::Module module = module_on_the_cpu();
   for (const Device::Kind kind : {Device::Kind::cpu, Device::Kind::cuda}) {
     for (unsigned threads = 1; threads <= 4; ++threads) {
       std::atomic<int> writes{0};
