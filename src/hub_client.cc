@@ -63,8 +63,8 @@ std::vector<std::string> names_in(const std::string& text, const std::string& wh
 
 class HubClient::State {
  public:
-  State(HubSettings settings, std::string repo, Observer observer, Wait wait)
-      : requests_(std::move(settings), std::move(repo), std::move(observer), std::move(wait)) {}
+  State(HubSettings settings, std::string repo, Observer observer, Clock clock)
+      : requests_(std::move(settings), std::move(repo), std::move(observer), std::move(clock)) {}
 
   std::string commit_of(const std::string& revision, Retries retries);
   std::optional<HubText> read_text(const std::string& commit, const std::string& file,
@@ -396,9 +396,9 @@ auto behind(State& state, const Work& work) {
 
 }  // namespace
 
-HubClient::HubClient(HubSettings settings, std::string repo, Observer observer, Wait wait)
+HubClient::HubClient(HubSettings settings, std::string repo, Observer observer, Clock clock)
     : state_(std::make_unique<State>(std::move(settings), std::move(repo), std::move(observer),
-                                     std::move(wait))) {}
+                                     std::move(clock))) {}
 
 HubClient::~HubClient() = default;
 

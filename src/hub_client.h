@@ -1,7 +1,6 @@
 #ifndef GAMMA_EXTRACT_HUB_CLIENT_H_
 #define GAMMA_EXTRACT_HUB_CLIENT_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "clock.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/observer.h"
 #include "hub_settings.h"
@@ -47,9 +47,6 @@ enum class Retries : std::uint8_t {
   none,  ///< for a question whose answer stands ready elsewhere
 };
 
-/// Waits so long; `check` is called at least every 100 ms meanwhile, and may throw.
-using Wait = std::function<void(std::chrono::milliseconds, const std::function<void()>& check)>;
-
 /// One repository of models. Safe to use from several threads: there are as many connections as the
 /// settings say, each used by one at a time; who finds none waits. What the server asks to wait
 /// holds for all of them.
@@ -60,9 +57,8 @@ class HubClient {
  public:
   using ByteSink = std::function<void(std::uint64_t offset, std::span<const std::byte> bytes)>;
 
-  /// Where a token is known, the process leaves no core from here on. `wait` empty: it really
-  /// waits.
-  HubClient(HubSettings settings, std::string repo, Observer observer, Wait wait = {});
+  /// Where a token is known, the process leaves no core from here on.
+  HubClient(HubSettings settings, std::string repo, Observer observer, Clock clock = {});
   HubClient(const HubClient&) = delete;
   HubClient& operator=(const HubClient&) = delete;
   ~HubClient();

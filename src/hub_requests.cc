@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
-#include <thread>
 #include <utility>
 
 #include "no_core.h"
@@ -17,8 +16,6 @@
 
 namespace gamma_extract {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // As Hugging Face's client has it. One that leads back to itself may lead on the next time.
 constexpr std::size_t max_redirects = 20;
@@ -35,17 +32,6 @@ void add_metadata(const HttpHead& head, Metadata& metadata) {
 Url url_of(const std::string& text) {
   if (auto url = Url::parse(text)) return *std::move(url);
   fail(Fault::endpoint_invalid, "HF_ENDPOINT: it is no address of the web; correct or unset it");
-}
-
-void really_wait(std::chrono::milliseconds time, const std::function<void()>& check) {
-  constexpr auto slice = std::chrono::milliseconds(100);
-  const auto end = Clock::now() + time;
-  check();
-  for (auto now = Clock::now(); now < end; now = Clock::now()) {
-    std::this_thread::sleep_for(
-        std::min(slice, std::chrono::ceil<std::chrono::milliseconds>(end - now)));
-    check();
-  }
 }
 
 }  // namespace
@@ -115,12 +101,12 @@ class HubRequests::Lease {
   std::unique_ptr<HttpConnection> connection_;
 };
 
-HubRequests::HubRequests(HubSettings settings, std::string repo, Observer observer, Wait wait)
+HubRequests::HubRequests(HubSettings settings, std::string repo, Observer observer, Clock clock)
     : settings_(std::move(settings)),
       endpoint_(url_of(settings_.endpoint)),
       repo_(std::move(repo)),
       observer_(std::move(observer)),
-      wait_(wait ? std::move(wait) : really_wait) {
+      clock_(std::move(clock)) {
   if (settings_.token) forbid_core_dumps();
 }
 
@@ -243,7 +229,7 @@ std::optional<Failure> HubRequests::transport_failure(const Answer& answer,
   return std::nullopt;
 }
 
-std::optional<Failure> HubRequests::passing_failure(const Answer& answer) {
+std::optional<Failure> HubRequests::passing_failure(const Answer& answer) const {
   const HttpHead& head = answer.outcome.head;
   if (!is_passing(head.status)) return std::nullopt;
   const bool limited = head.status == 429;
@@ -252,7 +238,7 @@ std::optional<Failure> HubRequests::passing_failure(const Answer& answer) {
                                     limited ? ", too many requests" : ""),
                  .remedy = limited ? "wait some minutes; with a token (HF_TOKEN) more are allowed"
                                    : "try again later",
-                 .asked = asked_wait(head, std::time(nullptr))};
+                 .asked = asked_wait(head, clock_.time_of_day())};
 }
 
 std::optional<Failure> HubRequests::failure(const Answer& answer, const Question& question) const {
@@ -274,7 +260,7 @@ void HubRequests::persist(const Question& question, Retries retries,
       const std::string remedy =
           too_long ? fmt::format("it asks to wait {} s: run again after {:%H:%M}",
                                  failed->asked->count(),
-                                 fmt::localtime(std::time(nullptr) + failed->asked->count() + 60))
+                                 fmt::localtime(clock_.time_of_day() + failed->asked->count() + 60))
                    : failed->remedy;
       fail(failed->fault, "{}: {}{}; {}", question.who.what, failed->why, tries, remedy);
     }
@@ -290,10 +276,10 @@ void HubRequests::wait_for_next(const Question& question, const Failure& failure
   }
   const std::string words = scrubbed(
       fmt::format("{}: {}; try {} of {}", question.who.what, failure.why, number + 1, max_tries));
-  const auto end = Clock::now() + time;
-  wait_(time, [&] {
+  const Instant end = clock_.now() + time;
+  clock_.wait(time, [&] {
     check(question);
-    const auto left = std::chrono::ceil<std::chrono::seconds>(end - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::seconds>(end - clock_.now());
     observer_.progress.note.set(
         fmt::format("{} in {} s", words, std::max<std::int64_t>(left.count(), 0)));
   });
@@ -302,7 +288,7 @@ void HubRequests::wait_for_next(const Question& question, const Failure& failure
 
 /// Lets nobody ask for so long, and says so.
 void HubRequests::hold(std::chrono::seconds time, const std::string& why) {
-  const auto until = Clock::now() + time;
+  const Instant until = clock_.now() + time;
   {
     const std::lock_guard lock(hold_mutex_);
     // Others may have been told the same.
@@ -310,7 +296,7 @@ void HubRequests::hold(std::chrono::seconds time, const std::string& why) {
     if (known) return;
     held_until_ = until;
   }
-  const std::time_t end = std::time(nullptr) + time.count();
+  const std::time_t end = clock_.time_of_day() + time.count();
   observer_.warn(scrubbed(fmt::format("{}; waiting until {:%H:%M:%S} ({} s), as it asks", why,
                                       fmt::localtime(end), time.count())));
 }
@@ -318,10 +304,10 @@ void HubRequests::hold(std::chrono::seconds time, const std::string& why) {
 void HubRequests::await_turn(const Question& question) {
   std::unique_lock lock(hold_mutex_);
   while (held_until_) {
-    const auto until = *held_until_;
+    const Instant until = *held_until_;
     lock.unlock();
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-    if (left.count() > 0) wait_(left, [&] { check(question); });
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock_.now());
+    if (left.count() > 0) clock_.wait(left, [&] { check(question); });
     lock.lock();
     // Meanwhile another may have been told to wait longer.
     if (held_until_ == until) held_until_.reset();

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "clock.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/observer.h"
 #include "http_connection.h"
@@ -81,9 +82,8 @@ class LibcurlInUse {
 /// The requests of one repository. Safe to use from several threads.
 class HubRequests {
  public:
-  /// Where a token is known, the process leaves no core from here on. `wait` empty: it really
-  /// waits.
-  HubRequests(HubSettings settings, std::string repo, Observer observer, Wait wait);
+  /// Where a token is known, the process leaves no core from here on.
+  HubRequests(HubSettings settings, std::string repo, Observer observer, Clock clock);
 
   [[nodiscard]] const std::string& repo() const noexcept { return repo_; }
   [[nodiscard]] const HubSettings& settings() const noexcept { return settings_; }
@@ -118,7 +118,7 @@ class HubRequests {
   [[nodiscard]] static Url next(const Question& question, const Url& from, const HttpHead& head);
   [[nodiscard]] std::optional<Failure> transport_failure(const Answer& answer,
                                                          const Question& question) const;
-  [[nodiscard]] static std::optional<Failure> passing_failure(const Answer& answer);
+  [[nodiscard]] std::optional<Failure> passing_failure(const Answer& answer) const;
   void wait_for_next(const Question& question, const Failure& failure, std::size_t number,
                      std::chrono::seconds time);
   void hold(std::chrono::seconds time, const std::string& why);
@@ -130,7 +130,7 @@ class HubRequests {
   const Url endpoint_;
   const std::string repo_;
   const Observer observer_;
-  const Wait wait_;
+  const Clock clock_;
 
   std::mutex pool_mutex_;  // of the next three
   std::condition_variable returned_;
@@ -138,7 +138,7 @@ class HubRequests {
   unsigned made_ = 0;
 
   std::mutex hold_mutex_;
-  std::optional<std::chrono::steady_clock::time_point> held_until_;
+  std::optional<Instant> held_until_;
 };
 
 }  // namespace gamma_extract

@@ -17,11 +17,13 @@
 #include <utility>
 #include <vector>
 
+#include "clock.h"
 #include "fake_hub.h"
 #include "gamma_extract/error.h"
 #include "gamma_extract/hash.h"
 #include "hub_cache.h"
 #include "hub_client.h"
+#include "manual_clock.h"
 #include "temporary_directory.h"
 #include "watcher.h"
 
@@ -33,7 +35,8 @@ struct Result {
   std::string text{};  ///< the error's
 };
 
-/// Clients of a fake Hub that never really wait, but write down for how long they would.
+/// Clients of a fake Hub that never really wait, but write down for how long they would. For them
+/// time passes then, and only then.
 ///
 /// The repository Org/Name has at `first_commit`, which the branch main and the tag v1 are, small
 /// files and a large one of random bytes; the branch feature/a is `second_commit`.
@@ -61,26 +64,28 @@ class HubClientFixture : public ::testing::Test {
     return settings;
   }
   std::unique_ptr<HubClient> client_with(HubSettings settings) {
-    return std::make_unique<HubClient>(std::move(settings), repo, watcher.observer(), wait());
+    return std::make_unique<HubClient>(std::move(settings), repo, watcher.observer(), clock());
   }
   std::unique_ptr<HubClient> client(std::optional<std::string> token = {}) {
     return client_with(settings(std::move(token)));
   }
 
-  Wait wait() {
-    return [this](std::chrono::milliseconds time, const std::function<void()>& check) {
+  Clock clock() {
+    return time.clock_that_waits([this](std::chrono::milliseconds wait, const auto& check) {
       check();
+      time.pass(wait);
       const std::lock_guard lock(mutex_);
-      waits_.push_back(time);
+      waits_.push_back(wait);
       notes_.push_back(watcher.progress.note.text());
-    };
+    });
   }
-  /// The waits so far, in seconds, rounded up: of one that the server asks for, some is over.
+  /// The waits so far, all of whole seconds.
   Seconds waits() {
     const std::lock_guard lock(mutex_);
     Seconds seconds;
-    for (const auto time : waits_) {
-      seconds.push_back(std::chrono::ceil<std::chrono::seconds>(time).count());
+    for (const auto wait : waits_) {
+      EXPECT_EQ(wait % std::chrono::seconds(1), std::chrono::milliseconds(0));
+      seconds.push_back(std::chrono::duration_cast<std::chrono::seconds>(wait).count());
     }
     return seconds;
   }
@@ -175,6 +180,7 @@ class HubClientFixture : public ::testing::Test {
   const TemporaryDirectory root;
   FakeHub hub{root.path()};
   Watcher watcher;
+  ManualClock time;
   std::string received;  ///< by the last `read`
 
  private:

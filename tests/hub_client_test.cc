@@ -152,7 +152,7 @@ TEST_F(HubClientTest, AConnectionThatTheServerClosesIsMadeAnew) {
 
 TEST_F(HubClientTest, ARenamedRepositoryIsFollowed) {
   hub.control({{"repositories", {{"Old/Name", {{"renamed_to", repo}}}}}});
-  const HubClient old(settings("hf_x"), "Old/Name", watcher.observer(), wait());
+  const HubClient old(settings("hf_x"), "Old/Name", watcher.observer(), clock());
   hub.control({{"tokens", {{"hf_x", Json::array({repo})}}}});
   EXPECT_EQ(old.commit_of("main", Retries::all), first_commit);
   EXPECT_EQ(old.read_text(first_commit, "config.json", limit).value_or(HubText{}).text, config);

@@ -16,10 +16,12 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using testing::first_commit;
 using ::testing::HasSubstr;
 using testing::HubClientFixture;
 using ::testing::IsEmpty;
+using testing::ManualClock;
 using ::testing::MatchesRegex;
 using testing::Result;
 
@@ -102,11 +104,10 @@ TEST_F(HubWaitsTest, WhereNobodyListensIsTriedAgain) {
 
 TEST_F(HubWaitsTest, AHubThatComesBackIsAskedOn) {
   hub.control({{"stop", {"cdn"}}});
-  const auto hub_client = client_with(settings());
   const HubClient returning(settings(), repo, watcher.observer(),
-                            [&](std::chrono::milliseconds, const std::function<void()>&) {
+                            time.clock_that_waits([&](auto, const auto&) {
                               hub.control({{"start", {"cdn"}}});
-                            });
+                            }));
   EXPECT_EQ(read(returning).fault, std::nullopt);
 }
 
@@ -130,30 +131,23 @@ TEST_F(HubWaitsTest, AWaitIsShownWhileItLasts) {
   EXPECT_THAT(watcher.warnings(), IsEmpty());
 }
 
-/// The seconds in "...; try 2 of 6 in 1 s".
-int seconds_left(const std::string& note) {
-  const std::size_t place = note.rfind(" in ");
-  return place == std::string::npos ? -1 : std::stoi(note.substr(place + 4));
-}
-
 TEST_F(HubWaitsTest, TheWaitThatIsShownGetsShorter) {
-  hub.set_faults({{{"fault", "error_503"}, {"times", 4}}});
-  std::vector<int> shown;
+  hub.set_faults({{{"fault", "error_503"}, {"times", 2}}});
+  Names shown;
   const HubClient hub_client(
       settings(), repo, watcher.observer(),
-      [&](std::chrono::milliseconds time, const std::function<void()>& check) {
-        if (time < std::chrono::seconds(8)) return;  // a slow machine may take as long
-        check();
-        shown.push_back(seconds_left(watcher.progress.note.text()));
-        std::this_thread::sleep_for(std::chrono::milliseconds(1001));
-        check();
-        shown.push_back(seconds_left(watcher.progress.note.text()));
-      });
+      time.clock_that_waits([&](std::chrono::milliseconds wait, const auto& check) {
+        if (wait < std::chrono::seconds(2)) return;
+        for (const int passes : {0, 999, 1, 999, 1, 5000}) {
+          time.pass(std::chrono::milliseconds(passes));
+          check();
+          shown.push_back(watcher.progress.note.text());
+        }
+      }));
   EXPECT_EQ(names(hub_client).fault, std::nullopt);
-  ASSERT_EQ(shown.size(), 2U);
-  EXPECT_LE(shown[0], 8);
-  EXPECT_LT(shown[1], shown[0]);
-  EXPECT_GE(shown[1], 0);
+  EXPECT_THAT(shown,
+              ElementsAre(EndsWith("try 3 of 6 in 2 s"), EndsWith(" in 2 s"), EndsWith(" in 1 s"),
+                          EndsWith(" in 1 s"), EndsWith(" in 0 s"), EndsWith(" in 0 s")));
 }
 
 // What the server asks for.
@@ -174,11 +168,13 @@ TEST_F(HubWaitsTest, ALimitIsWaitedForAndTold) {
 }
 
 TEST_F(HubWaitsTest, ALimitUntilADate) {
-  hub.set_faults({{{"fault", "rate_limited"}, {"by", "date"}, {"seconds", 20}, {"times", 1}}});
+  static_assert(ManualClock::begin == 1'700'000'000, "Tue, 14 Nov 2023 22:13:20 GMT");
+  hub.set_faults({{{"fault", "status"},
+                   {"status", 429},
+                   {"retry_after", "Tue, 14 Nov 2023 22:13:40 GMT"},
+                   {"times", 1}}});
   EXPECT_EQ(names(*client()).fault, std::nullopt);
-  ASSERT_EQ(waits().size(), 1);
-  EXPECT_GE(waits().front(), 19);
-  EXPECT_LE(waits().front(), 21);
+  EXPECT_EQ(waits(), (Seconds{21}));
 }
 
 TEST_F(HubWaitsTest, ALimitThatSaysNothingIsTriedAsAnyOther) {
@@ -241,14 +237,14 @@ TEST_F(HubWaitsTest, ALimitHoldsAllConnections) {
   HubSettings two = settings();
   two.connections = 2;
   const HubClient shared(
-      two, repo, watcher.observer(), [&](std::chrono::milliseconds, const std::function<void()>&) {
+      two, repo, watcher.observer(), time.clock_that_waits([&](auto, const auto&) {
         std::unique_lock lock(mutex);
-        // Holds until nobody is left who might ask.
+        // Holds until another waits too; half a minute only where nobody ever does.
         ++waiting;
         changed.notify_all();
-        changed.wait_for(lock, std::chrono::seconds(2), [&] { return waiting >= 2; });
+        changed.wait_for(lock, std::chrono::seconds(30), [&] { return waiting >= 2; });
         asked_meanwhile = ranges().size();
-      });
+      }));
   static_cast<void>(shared.find(first_commit, shard));
   hub.set_faults({{{"fault", "rate_limited"}, {"kind", "blob"}, {"seconds", 20}, {"times", 1}},
                   {{"fault", "throttle"}, {"bytes_per_second", 20'000}}});
