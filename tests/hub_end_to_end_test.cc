@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -46,6 +47,7 @@ constexpr std::uint64_t rows = 2048;
 constexpr std::uint64_t columns = 1024;
 constexpr std::uint64_t matrix_bytes = rows * columns * 4;
 constexpr std::uint64_t allowed_more = matrix_bytes / 100 + 256UL * 1024;
+constexpr std::uint64_t piece_bytes = 1U << 20U;  ///< of what is fetched and kept at once
 constexpr const char* first_shard = "model-00001-of-00003.safetensors";
 constexpr const char* canary = "hf_canaryDoNotTellAnybody0123456789";
 
@@ -153,6 +155,33 @@ class HubEndToEndTest : public ::testing::Test {
     }
     return {};
   }
+  /// How many pieces of it are there.
+  [[nodiscard]] std::size_t kept_pieces() const {
+    const fs::path map = kept_matrix().replace_extension("pieces");
+    if (!fs::exists(map)) return 0;
+    const std::string text = read_file(map);
+    const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n'));
+    return lines == 0 ? 0 : lines - 1;  // the first says of which file
+  }
+  /// A run that gets the signal once so many pieces are there. It cannot end before: each
+  /// connection gets a piece and a half, and then nothing for longer than any test lasts.
+  Outcome interrupted_run(int signal, std::size_t pieces) {
+    hub_.set_faults({{{"fault", "stall"}, {"after", piece_bytes * 3 / 2}, {"kind", "blob"}}});
+    const auto patient = [set_up = in_child()] {
+      set_up();
+      ::setenv("HF_HUB_DOWNLOAD_TIMEOUT", "600", 1);
+    };
+    Program program(PROGRAM, arguments(), patient);
+    const auto too_late = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+    while (kept_pieces() < pieces && std::chrono::steady_clock::now() < too_late) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_GE(kept_pieces(), pieces);
+    program.kill(signal);
+    Outcome outcome = program.wait();
+    hub_.set_faults(Json::array());
+    return outcome;
+  }
 
  private:
   [[nodiscard]] fs::path tree_with_model() const {
@@ -216,13 +245,7 @@ TEST_F(HubEndToEndTest, OfflineWithoutACache) {
 }
 
 TEST_F(HubEndToEndTest, OfflineWithHalfOfIt) {
-  hub().set_faults({{{"fault", "throttle"}, {"bytes_per_second", 4'000'000}, {"kind", "blob"}}});
-  Program program = start();
-  while (kept_matrix().empty() || fs::file_size(kept_matrix()) == 0) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  program.kill(SIGKILL);
-  program.wait();
+  interrupted_run(SIGKILL, 1);
   expect_refused(run({"--offline"}), 3, {first_shard, "offline", cache().string()});
 }
 
@@ -288,23 +311,16 @@ TEST_F(HubEndToEndTest, TheLaterOfTwoWordsOnARevisionCounts) {
 }
 
 TEST_F(HubEndToEndTest, ARunThatIsKilledIsTakenUp) {
-  hub().set_faults({{{"fault", "throttle"}, {"bytes_per_second", 500'000}, {"kind", "blob"}}});
+  set_environment("GAMMA_EXTRACT_CONNECTIONS", "1");
   constexpr unsigned kills = 3;
-  for (unsigned i = 0; i < kills; ++i) {
-    const std::uint64_t before = bytes_sent();
-    Program program = start();
-    while (bytes_sent() < before + (1U << 20U)) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    program.kill(SIGKILL);
-    program.wait();
-    EXPECT_FALSE(fs::exists(out()));
+  for (unsigned i = 1; i <= kills; ++i) {
+    interrupted_run(SIGKILL, i);
+    expect_nothing_written();
   }
-  hub().set_faults(Json::array());
   expect_success(run());
   expect_right_files();
-  // Each of the connections loses no more than the piece that it was at.
-  EXPECT_LE(bytes_sent(), matrix_bytes + allowed_more + kills * (8UL << 20U));
+  // A connection loses no more than the piece that it was at.
+  EXPECT_LE(bytes_sent(), matrix_bytes + allowed_more + kills * piece_bytes);
   clear_log();
   expect_success(run());
   EXPECT_THAT(requests(), ElementsAre("HEAD hub 307"));
@@ -331,8 +347,8 @@ TEST_F(HubEndToEndTest, ADamagedPieceIsFetchedAgain) {
   expect_success(run());
   expect_right_files();
   const std::uint64_t sent = bytes_sent();
-  EXPECT_GE(sent, 1U << 20U);
-  EXPECT_LE(sent, (1U << 20U) + 8192U);
+  EXPECT_GE(sent, piece_bytes);
+  EXPECT_LE(sent, piece_bytes + 8192);
 }
 
 TEST_F(HubEndToEndTest, ACacheThatCannotBeWrittenIsDoneWithout) {
@@ -344,18 +360,10 @@ TEST_F(HubEndToEndTest, ACacheThatCannotBeWrittenIsDoneWithout) {
 }
 
 TEST_F(HubEndToEndTest, ASignalEndsItAndKeepsWhatIsThere) {
-  hub().set_faults({{{"fault", "stall"}, {"after", 1'500'000}, {"kind", "blob"}, {"skip", 1}}});
-  set_environment("HF_HUB_DOWNLOAD_TIMEOUT", "60");
-  Program program = start();
-  while (kept_matrix().empty() || fs::file_size(kept_matrix()) < (1U << 20U)) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  program.kill(SIGINT);
-  const Outcome outcome = program.wait();
+  const Outcome outcome = interrupted_run(SIGINT, 1);
   EXPECT_EQ(outcome.signal, SIGINT);
   EXPECT_EQ(outcome.err, "");
   expect_nothing_written();
-  hub().set_faults(Json::array());
   clear_log();
   expect_success(run());
   expect_right_files();
@@ -377,13 +385,7 @@ TEST_F(HubEndToEndTest, ARangeThatIsNotHonouredIsNotRead) {
 }
 
 TEST_F(HubEndToEndTest, AnotherFileAtTheSameCommitIsNotMixed) {
-  hub().set_faults({{{"fault", "throttle"}, {"bytes_per_second", 4'000'000}, {"kind", "blob"}}});
-  Program program = start();
-  while (kept_matrix().empty() || fs::file_size(kept_matrix()) < (1U << 20U)) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  program.kill(SIGKILL);
-  program.wait();
+  interrupted_run(SIGKILL, 1);
   hub().set_faults({{{"fault", "etag_changes"}}});
   expect_refused(run(), 5, {first_shard, "now it is", "run again"});
   expect_nothing_written();
