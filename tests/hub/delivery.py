@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import http
 import os
 import select
 import socket
 import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -16,6 +18,7 @@ from messages import Answer
 
 SLICE = 1 << 20
 SLICES_PER_SECOND = 50  # of a throttled body
+LONGEST_RECEPTION = 120  # seconds, for a client that reads no more
 
 
 class Counts(Protocol):
@@ -133,10 +136,22 @@ class Delivery:
         if self.answer.ending == "hang":
             self._wait_for_client(self.answer.hang_seconds)
         elif self.answer.ending == "reset":
-            # Lets the client read what came before: a reset throws away what still lies in buffers.
-            time.sleep(0.05)
+            self._wait_until_received()
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    def _wait_until_received(self) -> None:
+        """Waits until the client's machine has all that was sent: a reset throws away the rest, and
+        how much that is would hang on the client's speed."""
+        end = time.monotonic() + LONGEST_RECEPTION
+        unsent = struct.Struct("i")
+        while time.monotonic() < end:
+            (left,) = unsent.unpack(
+                fcntl.ioctl(self.connection.fileno(), termios.TIOCOUTQ, bytes(unsent.size))
+            )
+            if left == 0:
+                return
+            time.sleep(0.01)
 
     def _wait_for_client(self, seconds: float) -> None:
         """Waits until the client closes the connection."""

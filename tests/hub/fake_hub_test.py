@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ class FakeHubTest(unittest.TestCase):
     @classmethod
     def tearDownClass(cls) -> None:
         cls.server.stdin.close()
-        assert cls.server.wait(timeout=10) == 0, "the server must end with its stdin"
+        assert cls.server.wait(timeout=60) == 0, "the server must end with its stdin"
         cls.server.stdout.close()
         cls.place.cleanup()
 
@@ -66,7 +67,7 @@ class FakeHubTest(unittest.TestCase):
     def get(self, url: str, method: str = "GET", **headers: str):
         """One answer, its body in `.body`; redirects are not followed."""
         parts = urlsplit(url if "://" in url else self.addresses["hub"] + url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         self.addCleanup(connection.close)
         target = parts._replace(scheme="", netloc="").geturl()
         connection.request(method, target, headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -173,7 +174,7 @@ class OrdinaryTest(FakeHubTest):
 
     def test_an_absolute_target_is_served_as_a_proxy_does(self) -> None:
         parts = urlsplit(self.addresses["mirror"])
-        connection = http.client.HTTPConnection(parts.netloc, timeout=5)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         self.addCleanup(connection.close)
         connection.request("GET", "http://huggingface.co/Org/Model/resolve/main/config.json")
         self.assertEqual(connection.getresponse().status, 307)
@@ -242,6 +243,19 @@ class FaultTest(FakeHubTest):
         with self.assertRaises(ConnectionResetError):
             self.blob()
         self.assertEqual(self.control({"log": True})["requests"][-1]["body_bytes"], 100)
+
+    def test_a_reset_loses_nothing_for_a_client_that_is_slow(self) -> None:
+        after = 3_000_000  # more than lies in buffers
+        self.faults({"fault": "body_longer", "by": after}, {"fault": "reset", "after": after})
+        link = urlsplit(self.link())
+        with socket.create_connection((link.hostname, link.port), timeout=60) as connection:
+            connection.sendall(f"GET {link.path}?{link.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            time.sleep(0.3)
+            received = b""
+            with self.assertRaises(ConnectionResetError):
+                while data := connection.recv(1 << 16):
+                    received += data
+        self.assertEqual(len(received.partition(b"\r\n\r\n")[2]), after)
 
     def test_a_stall_sends_nothing_more(self) -> None:
         self.faults({"fault": "stall", "after": 100, "seconds": 0.5})
