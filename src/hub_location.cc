@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "fetch_cache.h"
@@ -120,9 +119,9 @@ ModelLocation locate_on_hub(const ModelOptions& options, const Observer& observe
   if (offline) {
     hub->commit = find_commit(request);
   } else {
-    HubSettings settings = hub_settings(environment);
+    const HubSettings settings = hub_settings(environment);
     hub->connections = settings.connections;
-    hub->client = std::make_unique<HubClient>(std::move(settings), options.name, observer);
+    hub->client = std::make_unique<HubClient>(settings, options.name, observer);
     hub->commit = is_commit(request.revision)
                       ? request.revision
                       : ask_commit(*hub->client, *hub->cache, request, observer);

@@ -69,7 +69,7 @@ std::optional<std::string> repo_id_of_directory(std::string_view directory) {
   if (!remove_prefix(directory, directory_prefix)) return std::nullopt;
   // An id never has two dashes in a row: they stand for its slash.
   const std::size_t dashes = directory.find("--");
-  const std::string id =
+  std::string id =
       dashes == std::string_view::npos
           ? std::string(directory)
           : fmt::format("{}/{}", directory.substr(0, dashes), directory.substr(dashes + 2));

@@ -78,7 +78,7 @@ TEST(DeviceEndToEndTest, AWordThatIsNoDeviceIsAUsageError) {
 // Needs a CUDA device, and a libtorch for it.
 TEST(CudaEndToEndTest, GivesTheSameFilesAndFigures) {
   const TemporaryDirectory directory;
-  std::vector<std::string> on_device = extraction_to(directory / "cuda", "cuda");
+  const std::vector<std::string> on_device = extraction_to(directory / "cuda", "cuda");
   const Outcome first = run_program(on_device);
   if (first.exit_code == 2) GTEST_SKIP() << "no CUDA device can be used here: " << first.err;
   testing::expect_success(first);
