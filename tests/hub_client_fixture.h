@@ -50,7 +50,9 @@ class HubClientFixture : public ::testing::Test {
   static constexpr const char* shard = "model.safetensors";
   static constexpr const char* config = R"({"model_type": "qwen3"})";
   static constexpr std::uint64_t shard_size = 300'000;
+  /// Of silence, where there is nothing else; and where an answer comes that must be in time.
   static constexpr auto short_time = std::chrono::milliseconds(200);
+  static constexpr auto ample_time = std::chrono::seconds(3);
 
   HubClientFixture() { add_repository(root.path(), bytes); }
   /// A client with a token leaves the process as what no debugger, and no check for leaks, may

@@ -81,12 +81,11 @@ TEST_F(HubWaitsTest, AServerThatDoesNotAnswerIsTriedAgain) {
     SCOPED_TRACE(name);
     forget();
     hub.set_faults({{{"fault", name}}});
-    HubSettings short_settings = settings();
-    short_settings.question_timeout = short_time;
-    const Result result = commit(*client_with(short_settings), Retries::all);
+    HubSettings impatient = settings();
+    impatient.question_timeout = short_time;
+    const Result result = commit(*client_with(impatient), Retries::all);
     EXPECT_EQ(result.fault, Fault::network_timeout);
-    EXPECT_THAT(result.text, HasSubstr("HF_HUB_ETAG_TIMEOUT"));
-    EXPECT_EQ(requests().size(), 6);
+    EXPECT_THAT(result.text, AllOf(HasSubstr("HF_HUB_ETAG_TIMEOUT"), HasSubstr("6 times")));
     EXPECT_EQ(waits(), (Seconds{1, 2, 4, 8, 8}));
   }
 }
