@@ -31,16 +31,18 @@ void give_back(void* context) {
   if (lease->of_round == round) in_use -= lease->bytes;
 }
 
-/// Without `override`: 1.13 has a const allocate() and no copy_data(), 2.x the opposite.
 class LimitedAllocator final : public c10::Allocator {
  public:
   explicit LimitedAllocator(c10::Allocator& real) : real_(real) {}
 
+  // 1.13 has a const allocate() and no copy_data(), 2.x the opposite.
+  // NOLINTBEGIN(modernize-use-override,readability-convert-member-functions-to-static)
   c10::DataPtr allocate(std::size_t bytes) const { return allocate_within_limit(bytes); }
   c10::DataPtr allocate(std::size_t bytes) { return allocate_within_limit(bytes); }
   void copy_data(void* to, const void* from, std::size_t bytes) const {
     std::memcpy(to, from, bytes);
   }
+  // NOLINTEND(modernize-use-override,readability-convert-member-functions-to-static)
 
  private:
   c10::DataPtr allocate_within_limit(std::size_t bytes) const {

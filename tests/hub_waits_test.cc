@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -264,16 +263,17 @@ TEST_F(HubWaitsTest, ALimitHoldsAllConnections) {
 
 TEST_F(HubWaitsTest, AWaitIsCancelled) {
   hub.set_faults({{{"fault", "rate_limited"}, {"seconds", 200}}});
-  std::atomic<bool> is_told = false;
-  const HubClient real(settings(), repo,
-                       {.stop = watcher.stop,
-                        .progress = watcher.progress,
-                        .warn = [&](const std::string&) { is_told = true; }});
-  const std::jthread stopper([&] {
-    while (!is_told) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    watcher.stop.request(2);
-  });
-  EXPECT_THROW(static_cast<void>(real.names(first_commit)), Stopped);
+  std::size_t checks = 0;
+  const HubClient stopped(settings(), repo, watcher.observer(),
+                          time.clock_that_waits([&](auto, const auto& check) {
+                            check();
+                            ++checks;
+                            watcher.stop.request(2);
+                            check();
+                            ++checks;
+                          }));
+  EXPECT_THROW(static_cast<void>(stopped.names(first_commit)), Stopped);
+  EXPECT_EQ(checks, 1);
 }
 
 }  // namespace
