@@ -102,7 +102,7 @@ TEST_F(AllOrNothingTest, IgnoredSignalsStayIgnored) {
   write_seeded_checkpoint(model_, large, 1);
   bool met = false;
   while (!met) {
-    Program program(PROGRAM, arguments(), [] {
+    Program program(testing::program_path, arguments(), [] {
       for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_IGN);
     });
     while (!staging_in(out_) && !testing::has_ended(program.process())) ::usleep(200);

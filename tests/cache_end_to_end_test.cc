@@ -36,7 +36,7 @@ constexpr uid_t nameless = 54321;  // a user that no password database has
 /// nothing to see.
 void become(uid_t user) {
   if (::setgid(user) != 0 || ::setuid(user) != 0) ::_exit(125);
-  if (::access(PROGRAM, X_OK) != 0) ::_exit(124);
+  if (::access(testing::program_path, X_OK) != 0) ::_exit(124);
 }
 
 /// A sharded checkpoint as Org/Name, in a cache that the environment names.

@@ -115,7 +115,7 @@ class HubEndToEndTest : public ::testing::Test {
     return testing::run_program(arguments(more), in_child());
   }
   [[nodiscard]] Program start(const std::vector<std::string>& more = {}) const {
-    return {PROGRAM, arguments(more), in_child()};
+    return {testing::program_path, arguments(more), in_child()};
   }
 
   /// The data of the three files is that of a run on the directory.
@@ -326,7 +326,7 @@ TEST_F(HubEndToEndTest, ARunThatIsKilledIsTakenUp) {
 TEST_F(HubEndToEndTest, TwoAtOnceFetchItOnce) {
   hub().set_faults({{{"fault", "throttle"}, {"bytes_per_second", 4'000'000}, {"kind", "blob"}}});
   Program first = start();
-  Program second(PROGRAM, {"--model", "Org/Model", "--json"}, in_child());
+  Program second(testing::program_path, {"--model", "Org/Model", "--json"}, in_child());
   expect_success(first.wait());
   EXPECT_EQ(second.wait().exit_code, 0);
   expect_right_files();
@@ -527,7 +527,7 @@ TEST_F(HubTokenEndToEndTest, StandsInNoProcessListAndLeavesNoCore) {
     const rlimit all{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     if (::setrlimit(RLIMIT_CORE, &all) != 0 || ::chdir(directory.c_str()) != 0) ::_exit(126);
   };
-  Program program(PROGRAM, arguments(), with_cores);
+  Program program(testing::program_path, arguments(), with_cores);
   while (told().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const std::string process = "/proc/" + std::to_string(program.process());
   EXPECT_THAT(read_file(process + "/cmdline"), Not(HasSubstr(canary)));

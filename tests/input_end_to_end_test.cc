@@ -139,7 +139,7 @@ TEST_F(SpoiledCheckpointEndToEndTest, UnreadableShard) {
     // Nothing is unreadable for root.
     if (::geteuid() == 0 && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) ::_exit(125);
     // Where others may not run the program itself, there is nothing to see.
-    if (::access(PROGRAM, X_OK) != 0) ::_exit(124);
+    if (::access(testing::program_path, X_OK) != 0) ::_exit(124);
   });
 }
 

@@ -322,7 +322,7 @@ TEST_F(InspectFileEndToEndTest, AnUnreadableOne) {
     // Nothing is unreadable for root.
     if (::geteuid() == 0 && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) ::_exit(125);
     // Where others may not run the program itself, there is nothing to see.
-    if (::access(PROGRAM, X_OK) != 0) ::_exit(124);
+    if (::access(testing::program_path, X_OK) != 0) ::_exit(124);
   });
   if (outcome.exit_code == 124) GTEST_SKIP() << "others may not run the program";
   expect_refused(outcome, 3, {"x.safetensors", "Permission denied"});
@@ -338,7 +338,7 @@ TEST_F(InspectFileEndToEndTest, AnIndexIsNoFileOfTensors) {
 /// What the program prints on a terminal of so many columns.
 std::vector<std::string> lines_on(unsigned short columns, const fs::path& model) {
   testing::Terminal terminal(columns);
-  testing::Program program(PROGRAM, {"inspect", model.string()}, [&terminal] {
+  testing::Program program(testing::program_path, {"inspect", model.string()}, [&terminal] {
     ::unsetenv("COLUMNS");
     terminal.adopt();
     ::dup2(STDERR_FILENO, STDOUT_FILENO);

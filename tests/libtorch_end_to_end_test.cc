@@ -95,7 +95,7 @@ class ModuleEndToEndTest : public ::testing::Test {
  protected:
   ModuleEndToEndTest() {
     fs::create_directory(directory_ / "bin");
-    fs::copy_file(PROGRAM, directory_ / "bin/gamma-extract");
+    fs::copy_file(testing::program_path, directory_ / "bin/gamma-extract");
   }
   [[nodiscard]] fs::path module() const { return directory_ / "bin/gamma-extract-matrix.so"; }
   void expect_refused(std::initializer_list<std::string_view> parts, int code = 2,

@@ -17,6 +17,9 @@
 
 namespace gamma_extract::testing {
 
+/// Where the build has put the program under test.
+extern const char* const program_path;
+
 /// How a run of the real program ended, and what it printed.
 struct Outcome {
   int exit_code = -1;  ///< -1 if it was ended by a signal
@@ -91,7 +94,7 @@ class Program {
 /// Runs the program under test (the CMake target gamma-extract) to its end.
 inline Outcome run_program(std::vector<std::string> arguments,
                            const std::function<void()>& in_child = {}) {
-  return Program(PROGRAM, std::move(arguments), in_child).wait();
+  return Program(program_path, std::move(arguments), in_child).wait();
 }
 
 /// For `in_child`: whom permissions hold for, which they do not for root. Where others than root

@@ -83,7 +83,7 @@ inline std::unique_ptr<Program> catch_run(const std::vector<std::string>& argume
   const std::filesystem::path first = out / "gamma_model.safetensors";  // the first to be renamed
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     const ino_t before = inode_of(first);
-    auto program = std::make_unique<Program>(PROGRAM, arguments, in_child);
+    auto program = std::make_unique<Program>(program_path, arguments, in_child);
     while (!has_staged(out, fraction) && !has_ended(program->process())) ::usleep(200);
     program->kill(SIGSTOP);
     if (wait_until_stopped(program->process()) && has_staged(out, fraction) &&

@@ -106,7 +106,7 @@ class TerminalTest : public ::testing::Test {
 
   /// Runs the program on the terminal; returns what it printed there.
   std::string run_on(Terminal& terminal, const std::function<void(const std::string&)>& seen) {
-    Program program(PROGRAM, arguments_, [&] {
+    Program program(testing::program_path, arguments_, [&] {
       for (const char* name : {"NO_COLOR", "COLUMNS", "HF_HUB_DISABLE_PROGRESS_BARS"}) {
         ::unsetenv(name);
       }

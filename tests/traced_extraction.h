@@ -40,7 +40,7 @@ class TracedExtractionTest : public SeededExtractionTest {
   [[nodiscard]] Outcome run_traced(std::vector<std::string> options,
                                    const std::vector<std::string>& more = {}) const {
     if (all_threads_) options.emplace_back("-f");
-    options.insert(options.end(), {"-y", "-o", (directory_ / "trace").string(), PROGRAM});
+    options.insert(options.end(), {"-y", "-o", (directory_ / "trace").string(), program_path});
     const std::vector<std::string> own = arguments(more);
     options.insert(options.end(), own.begin(), own.end());
     // Leaks cannot be looked for in a traced process.
