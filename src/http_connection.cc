@@ -16,7 +16,7 @@
 namespace gamma_extract {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t max_head_bytes = 256UL * 1024;
 // What is read and forgotten, to keep a connection; a longer body is not worth it.
@@ -211,7 +211,7 @@ class HttpConnection::Exchange {
 
   /// Whether too little has come for too long.
   bool is_silent() {
-    const auto now = Clock::now();
+    const auto now = SteadyClock::now();
     // The handshakes have a clock of libcurl's own, and what they end with is news.
     curl_off_t ready = 0;
     ::curl_easy_getinfo(libcurl_.easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
@@ -267,8 +267,8 @@ class HttpConnection::Exchange {
   std::uint64_t received_ = 0;
 
   std::uint64_t last_news_ = 0;
-  Clock::time_point last_time_ = Clock::now();
-  Clock::time_point window_begin_ = Clock::now();
+  SteadyClock::time_point last_time_ = SteadyClock::now();
+  SteadyClock::time_point window_begin_ = SteadyClock::now();
   std::uint64_t window_received_ = 0;
   std::string silence_;
 };
