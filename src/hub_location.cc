@@ -50,13 +50,13 @@ std::optional<std::string> cached_commit(const CacheRequest& request) {
   }
 }
 
-/// Throws the error again. A path that is mistyped may have the form of an id, so that of one which
-/// nobody knows it is said that there is no such path either.
+/// Throws the error again. A path that is mistyped may have the form of an id: of one that the Hub
+/// does not know, or could not be asked for, it is said that there is no such path either.
 [[noreturn]] void fail_to_ask(const std::string& id, const Error& error) {
   const std::string beginning = id + ": ";
   const std::string text = error.what();
   const bool is_unknown =
-      error.fault() == Fault::repository_not_found || error.fault() == Fault::network_unreachable;
+      error.fault() == Fault::repository_not_found || is_of_the_network(error.fault());
   if (!is_unknown || !text.starts_with(beginning)) throw Error(error);
   fail(error.fault(), "{}no such file or directory here, and {}", beginning,
        text.substr(beginning.size()));

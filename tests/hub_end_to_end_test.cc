@@ -429,6 +429,12 @@ TEST_F(HubEndToEndTest, NobodyListens) {
   expect_nothing_written();
 }
 
+TEST_F(HubEndToEndTest, WhoDoesNotAnswerMayHaveBeenAskedForAPath) {
+  hub().set_faults({{{"fault", "rate_limited"}, {"seconds", 301}}});
+  expect_refused(run(), 5,
+                 {"Org/Model: no such file or directory here, and 127.0.0.1 answers 429"});
+}
+
 TEST_F(HubEndToEndTest, AnEndpointOrANumberThatIsNone) {
   set_environment("HF_ENDPOINT", "huggingface");
   expect_refused(run(), 2, {"HF_ENDPOINT=huggingface: "});
