@@ -215,10 +215,10 @@ TEST_F(HubRangesTest, AStatusThatPassesIsAskedAgain) {
 TEST_F(HubRangesTest, AServerThatStallsIsLeft) {
   HubSettings impatient = settings();
   impatient.download_timeout = ample_time;
-  hub.set_faults({{{"fault", "stall"}, {"times", 1}}});
+  hub.set_faults({{{"fault", "stall"}, {"times", 2}}});
   EXPECT_EQ(read(*client_with(impatient)).fault, std::nullopt);
-  EXPECT_THAT(ranges(), ElementsAre("bytes=0-299999", "bytes=1000-299999"));
-  EXPECT_EQ(waits(), (Seconds{1}));
+  EXPECT_THAT(ranges(), ElementsAre("bytes=0-299999", "bytes=1000-299999", "bytes=2000-299999"));
+  EXPECT_EQ(waits(), (Seconds{1, 2}));
 }
 
 TEST_F(HubRangesTest, AServerThatStallsForEverIsGivenUp) {

@@ -3,18 +3,16 @@
 
 #include <chrono>
 #include <ctime>
-#include <functional>
 #include <mutex>
+#include <utility>
 
 #include "clock.h"
 
 namespace gamma_extract::testing {
 
-/// Time that passes while somebody waits for it, and otherwise when a test says so.
+/// Time that passes when a test says so.
 class ManualClock {
  public:
-  using Wait = std::function<void(std::chrono::milliseconds, const std::function<void()>& check)>;
-
   static constexpr std::time_t begin = 1'700'000'000;  ///< Tue, 14 Nov 2023 22:13:20 GMT
 
   void pass(std::chrono::milliseconds time) {
@@ -26,15 +24,8 @@ class ManualClock {
     return passed_;
   }
 
-  /// For as long as this lives.
-  [[nodiscard]] Clock clock() {
-    return clock_that_waits([this](std::chrono::milliseconds time, const auto& check) {
-      check();
-      pass(time);
-    });
-  }
-  /// The same, but that `wait` says what happens during a wait.
-  [[nodiscard]] Clock clock_that_waits(Wait wait) {
+  /// For as long as this lives. `wait` says what happens during a wait.
+  [[nodiscard]] Clock clock_that_waits(decltype(Clock::wait) wait) {
     using std::chrono::seconds;
     return {.now = [this] { return Instant(passed()); },
             .time_of_day =
